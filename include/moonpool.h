@@ -1,0 +1,516 @@
+/* moonpool: a pool of threads that runs Lua kernels over raw memory.
+ *
+ * This is the whole public interface of the C library. It knows no Python and
+ * keeps no global state: everything hangs off an mp_pool, and two pools never
+ * meet.
+ *
+ * A job goes through four steps:
+ *   1. mp_pool_new() starts the workers, mp_kernel_new() checks a source;
+ *   2. mp_map_start() and its like describe a job and queue it;
+ *   3. mp_job_wait() waits, mp_job_stop() ends it early;
+ *   4. mp_job_status() and mp_job_error() say how it went, mp_job_free()
+ *      forgets it.
+ *
+ * Every function that can fail returns an mp_status and, when that is not
+ * MP_OK, has filled the mp_error given last. No function aborts, exits, prints
+ * or takes a lock of Python's. Unless a comment says otherwise a function may
+ * be called from any thread.
+ */
+#ifndef MOONPOOL_H
+#define MOONPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MP_API __attribute__((visibility("default")))
+#define MP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#else
+#define MP_API
+#define MP_PRINTF(fmt, first)
+#endif
+
+#define MP_VERSION "0.1.0"
+
+/* The most dimensions a view can have: what the buffer protocol allows. */
+#define MP_MAX_NDIM 64
+/* The most arguments, and the most results, of one kernel call. */
+#define MP_MAX_ARGS 64
+/* The longest kernel source, in bytes. */
+#define MP_MAX_SOURCE (4 * 1024 * 1024)
+
+/* ---- status and error --------------------------------------------------- */
+
+/* name, text, Python exception (in the package moonpool or a builtin) */
+#define MP_STATUS_TABLE(X)                                                    \
+    X(OK, "no error", NULL)                                                   \
+    X(VALUE, "a value is not usable", "ValueError")                           \
+    X(TYPE, "a type is not usable", "TypeError")                              \
+    X(SYNTAX, "the kernel's source is not valid Lua", "LuaSyntaxError")       \
+    X(LUA, "the kernel raised an error", "LuaError")                          \
+    X(LUA_MEMORY, "the kernel reached its memory limit", "LuaMemoryError")    \
+    X(TIMEOUT, "the job ran out of time", "KernelTimeout")                    \
+    X(CANCELLED, "the job was cancelled", "CancelledError")                   \
+    X(CLOSED, "the pool is closed", "RuntimeError")                           \
+    X(NO_MEMORY, "the process is out of memory", "MemoryError")               \
+    X(THREAD, "a thread could not be started", "RuntimeError")
+
+typedef enum mp_status {
+#define MP_STATUS_ENUM(name, text, exception) MP_##name,
+    MP_STATUS_TABLE(MP_STATUS_ENUM)
+#undef MP_STATUS_ENUM
+} mp_status;
+
+/* What went wrong. The record has a fixed size, so that failing never
+ * allocates; text that does not fit is cut at a character boundary. */
+typedef struct mp_error {
+    mp_status status;
+    int line;            /* Lua line of the kernel, 0 where unknown */
+    int64_t index;       /* flat index of the element or item, or -1 */
+    char kernel[64];     /* the kernel's name, or "" */
+    char message[512];   /* one line, without kernel name and Lua line */
+    char traceback[1536]; /* Lua traceback, or "" */
+} mp_error;
+
+/* Fills `err` (which may be NULL) and returns `status`. */
+MP_API mp_status mp_error_set(mp_error *err, mp_status status,
+                              const char *format, ...) MP_PRINTF(3, 4);
+
+/* The text of a status, and the Python exception that it becomes (NULL for
+ * MP_OK). Both are static. */
+MP_API const char *mp_status_text(mp_status status);
+MP_API const char *mp_status_exception(mp_status status);
+
+/* ---- values ------------------------------------------------------------- */
+
+typedef enum mp_kind {
+    MP_KIND_NIL,
+    MP_KIND_BOOL,
+    MP_KIND_INT,
+    MP_KIND_FLOAT,
+    MP_KIND_STRING, /* bytes; borrowed from whoever made the value */
+} mp_kind;
+
+typedef struct mp_value {
+    mp_kind kind;
+    union {
+        bool b;
+        int64_t i;
+        double f;
+        struct {
+            const char *data;
+            size_t size;
+        } s;
+    } as;
+} mp_value;
+
+/* ---- arrays ------------------------------------------------------------- */
+
+/* name, C type of one element, size in bytes, NumPy's character */
+#define MP_DTYPE_TABLE(X)                                                     \
+    X(BOOL, bool, uint8_t, 1, '?')                                            \
+    X(INT8, int8, int8_t, 1, 'b')                                             \
+    X(UINT8, uint8, uint8_t, 1, 'B')                                          \
+    X(INT16, int16, int16_t, 2, 'h')                                          \
+    X(UINT16, uint16, uint16_t, 2, 'H')                                       \
+    X(INT32, int32, int32_t, 4, 'i')                                          \
+    X(UINT32, uint32, uint32_t, 4, 'I')                                       \
+    X(INT64, int64, int64_t, 8, 'q')                                          \
+    X(UINT64, uint64, uint64_t, 8, 'Q')                                       \
+    X(FLOAT16, float16, uint16_t, 2, 'e')                                     \
+    X(FLOAT32, float32, float, 4, 'f')                                        \
+    X(FLOAT64, float64, double, 8, 'd')
+
+typedef enum mp_dtype {
+#define MP_DTYPE_ENUM(name, text, type, size, code) MP_##name,
+    MP_DTYPE_TABLE(MP_DTYPE_ENUM)
+#undef MP_DTYPE_ENUM
+} mp_dtype;
+
+/* The bytes of one element, and the name ("float64"). */
+MP_API int mp_dtype_size(mp_dtype dtype);
+MP_API const char *mp_dtype_name(mp_dtype dtype);
+
+/* A typed, strided window on memory that somebody else owns. The owner keeps
+ * the memory in place for as long as a job uses the view. */
+typedef struct mp_view {
+    char *data;    /* address of the element whose indices are all 0 */
+    mp_dtype dtype;
+    bool swapped;  /* the bytes of an element stand in the other order */
+    bool readonly;
+    int ndim;      /* 0 to MP_MAX_NDIM */
+    int64_t shape[MP_MAX_NDIM];
+    int64_t strides[MP_MAX_NDIM]; /* in bytes; may be 0 or negative */
+} mp_view;
+
+/* Makes a view of a C-contiguous block. Fails where an extent is negative,
+ * ndim is out of range or the size overflows. */
+MP_API mp_status mp_view_init(mp_view *view, void *data, mp_dtype dtype,
+                              int ndim, const int64_t *shape, mp_error *err);
+
+/* The number of elements. */
+MP_API int64_t mp_view_size(const mp_view *view);
+
+/* Reads or writes the element with flat index `index` in C order, with the
+ * conversions and checks that a kernel gets; MP_VALUE where the dtype cannot
+ * hold the value. */
+MP_API mp_status mp_view_get(const mp_view *view, int64_t index,
+                             mp_value *out, mp_error *err);
+MP_API mp_status mp_view_set(const mp_view *view, int64_t index,
+                             mp_value value, mp_error *err);
+
+typedef struct mp_shape {
+    int ndim;
+    int64_t extent[MP_MAX_NDIM];
+} mp_shape;
+
+/* ---- kernels ------------------------------------------------------------ */
+
+/* Lua source with its options: immutable, reference-counted, usable by any
+ * number of pools and threads at once. */
+typedef struct mp_kernel mp_kernel;
+
+typedef struct mp_kernel_options {
+    const char *name;      /* shown in errors; NULL for "kernel" */
+    const char *signature; /* generalized-ufunc signature, or NULL */
+    bool strict;           /* for the native tier: no approximate functions */
+    bool fastmath;         /* for the native tier: allow reassociation */
+} mp_kernel_options;
+
+/* Checks `source` (a chunk that returns one function, or a bare
+ * `function(...) ... end`) and copies it. `options` may be NULL. The kernel
+ * is the caller's, to release. */
+MP_API mp_status mp_kernel_new(const char *source, size_t size,
+                               const mp_kernel_options *options,
+                               mp_kernel **out, mp_error *err);
+MP_API mp_kernel *mp_kernel_retain(mp_kernel *kernel);
+MP_API void mp_kernel_release(mp_kernel *kernel);
+
+MP_API const char *mp_kernel_source(const mp_kernel *kernel, size_t *size);
+MP_API const char *mp_kernel_name(const mp_kernel *kernel);
+
+/* ---- the pool ----------------------------------------------------------- */
+
+typedef struct mp_pool mp_pool;
+
+typedef struct mp_pool_options {
+    int workers;          /* 0: mp_worker_count() decides */
+    size_t memory_limit;  /* bytes of Lua memory a worker; 0: no limit */
+    double timeout;       /* seconds a job may run, 0: no limit */
+    bool sandbox;         /* false: kernels get all of Lua's libraries */
+    const char *setup;    /* Lua run once in each worker, or NULL */
+    size_t setup_size;
+} mp_pool_options;
+
+/* Fills in the defaults: workers 0, 256 MiB, no timeout, sandboxed. */
+MP_API void mp_pool_options_init(mp_pool_options *options);
+
+/* How many workers a pool has by default, and why: MOONPOOL_WORKERS, else
+ * OMP_NUM_THREADS, else the least of affinity and cgroup CPU quota. `why`
+ * (which may be NULL) becomes a static text. */
+MP_API int mp_worker_count(const char **why);
+
+/* Starts the workers. `setup` is compiled here and run by mp_setup_start(),
+ * or by each worker before its first job. On success `*out` is the caller's;
+ * on failure it is untouched and no thread is left. */
+MP_API mp_status mp_pool_new(const mp_pool_options *options, mp_pool **out,
+                             mp_error *err);
+
+/* Refuses new jobs from now on; those queued and running go on. Idempotent. */
+MP_API void mp_pool_close(mp_pool *pool);
+
+/* Stops every job queued or running with MP_CANCELLED. */
+MP_API void mp_pool_cancel(mp_pool *pool);
+
+/* Closes, cancels, joins the workers and frees. Jobs stay valid until they
+ * are freed. Not from a worker. NULL is allowed. */
+MP_API void mp_pool_free(mp_pool *pool);
+
+/* After fork(), in the child: the workers do not exist there. Forgets the
+ * pool without touching its locks; its memory is leaked on purpose. */
+MP_API void mp_pool_abandon(mp_pool *pool);
+
+MP_API int mp_pool_workers(const mp_pool *pool);
+
+/* Counters since the start; each is exact, together they are not a snapshot. */
+typedef struct mp_worker_stats {
+    int64_t chunks;      /* pieces of jobs taken */
+    int64_t items;       /* kernel calls made */
+    double busy;         /* seconds inside chunks */
+    int64_t memory;      /* bytes of Lua memory in use */
+    int64_t memory_peak; /* the most there ever was */
+    int64_t states;      /* Lua states made, 1 unless one had to be replaced */
+} mp_worker_stats;
+
+MP_API void mp_pool_stats(const mp_pool *pool, int worker,
+                          mp_worker_stats *out);
+
+/* The last chunks that each worker ran, oldest first. `start` and `end` are
+ * seconds of CLOCK_MONOTONIC. */
+typedef struct mp_span {
+    int worker;
+    uint64_t job;
+    char kernel[64];
+    int64_t lo, hi; /* item range */
+    double start, end;
+} mp_span;
+
+/* Copies at most `capacity` spans of `worker`; returns how many. */
+MP_API int mp_pool_trace(const mp_pool *pool, int worker, mp_span *out,
+                         int capacity);
+
+/* ---- jobs --------------------------------------------------------------- */
+
+typedef struct mp_job mp_job;
+
+/* One argument of a map, run or reduce: an array, or a value for all items.
+ * A string value is copied. */
+typedef struct mp_arg {
+    const mp_view *view; /* NULL: `value` is meant */
+    mp_value value;
+} mp_arg;
+
+typedef struct mp_job_options {
+    double timeout;      /* seconds; 0: the pool's */
+    bool lazy_deadline;  /* the time counts from the first chunk, not now */
+    bool notify;         /* put the job on the pool's completion queue */
+    uintptr_t tag;       /* the caller's; see mp_job_tag() */
+} mp_job_options;
+
+/* Elementwise map, or map by generalized-ufunc signature. */
+typedef struct mp_map_spec {
+    mp_kernel *kernel;
+    int nargs;
+    const mp_arg *args;
+    const mp_view *where; /* bool array that broadcasts with the args, or NULL */
+    int nouts;
+    const mp_view *outs;
+    uint64_t open;  /* bit k: the int64 array outs[k] may turn into float64 */
+    int64_t first;  /* items before this one are done already */
+} mp_map_spec;
+
+/* The shape of the loop and of each output, without running anything. For an
+ * elementwise kernel every output has the loop's shape and `*nouts` is -1
+ * (not known); with a signature `outs` (room for MP_MAX_ARGS) is filled and
+ * `ncore` says how many trailing dimensions of each are core dimensions.
+ * `spec->outs`, where given, take part in sizing core dimensions. */
+MP_API mp_status mp_map_shape(const mp_map_spec *spec, mp_shape *loop,
+                              int *nouts, mp_shape *outs, int *ncore,
+                              mp_error *err);
+
+/* Queues a map. The views are copied, the memory behind them is borrowed
+ * until the job has ended. An output that overlaps an input other than
+ * element for element makes the job read a copy of that input.
+ *
+ * An output in `open` gets integers as they are; if the kernel returns a
+ * float for any item, the whole array holds float64 bits at the end and
+ * mp_job_kind() says so. */
+MP_API mp_status mp_map_start(mp_pool *pool, const mp_map_spec *spec,
+                              const mp_job_options *options, mp_job **out,
+                              mp_error *err);
+
+/* Queues a job that runs the first item that `where` selects, and no other,
+ * to find out what the kernel returns. With a signature `spec->outs` are the
+ * outputs that have core dimensions; what the kernel returns is the rest.
+ * With no items at all the kernel is called with ones in place of elements.
+ * mp_job_results() has the values, mp_job_first() the item's flat index. */
+MP_API mp_status mp_map_probe(mp_pool *pool, const mp_map_spec *spec,
+                              const mp_job_options *options, mp_job **out,
+                              mp_error *err);
+
+/* kernel(i, ...) for every index of `extent`, 1-based; the views arrive as
+ * arrays that the kernel may read and write. What it returns is dropped. */
+typedef struct mp_run_spec {
+    mp_kernel *kernel;
+    mp_shape extent; /* 1 to 3 dimensions */
+    int nargs;
+    const mp_arg *args;
+} mp_run_spec;
+
+MP_API mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
+                              const mp_job_options *options, mp_job **out,
+                              mp_error *err);
+
+/* How partial results are combined. */
+typedef enum mp_combine {
+    MP_COMBINE_NONE,   /* no way: each fold is sequential */
+    MP_COMBINE_ADD,
+    MP_COMBINE_MUL,
+    MP_COMBINE_MIN,
+    MP_COMBINE_MAX,
+    MP_COMBINE_KERNEL, /* by a Lua function of both sides' accumulators */
+} mp_combine;
+
+/* acc... = kernel(acc..., x, ...) over all elements, or along some axes. */
+typedef struct mp_reduce_spec {
+    mp_kernel *kernel;
+    int nargs;
+    const mp_arg *args;
+    int naccs;
+    const mp_value *init;     /* numbers or booleans, one an accumulator */
+    mp_combine combine;
+    mp_kernel *combine_kernel; /* for MP_COMBINE_KERNEL */
+    bool whole;                /* false: along `axes` only */
+    int naxes;
+    const int *axes;           /* distinct, 0 to ndim - 1 */
+} mp_reduce_spec;
+
+/* The shape of the result: of rank 0 for a whole reduction. */
+MP_API mp_status mp_reduce_shape(const mp_reduce_spec *spec, mp_shape *out,
+                                 mp_error *err);
+
+/* Queues a reduction. The result is the same bits for any number of workers:
+ * elements are cut into blocks by their number alone, and the blocks'
+ * results are combined in a fixed tree. mp_job_results() has naccs values
+ * for each element of the result, in C order. */
+MP_API mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
+                                 const mp_job_options *options, mp_job **out,
+                                 mp_error *err);
+
+/* One call of any Lua function: arguments and results are messages (see
+ * mp_message below), and the views are what MP_TAG_ARRAY items refer to. */
+typedef struct mp_call_spec {
+    mp_kernel *kernel;
+    const char *message; /* copied */
+    size_t size;
+    int nviews;
+    const mp_view *views; /* copied */
+    bool broadcast;       /* once on every worker instead of on one */
+} mp_call_spec;
+
+MP_API mp_status mp_call_start(mp_pool *pool, const mp_call_spec *spec,
+                               const mp_job_options *options, mp_job **out,
+                               mp_error *err);
+
+/* Makes every worker build its Lua state and run the pool's setup. */
+MP_API mp_status mp_setup_start(mp_pool *pool, const mp_job_options *options,
+                                mp_job **out, mp_error *err);
+
+/* Waits until the job has ended or `seconds` have passed (negative: for
+ * ever); true when it has ended. An ended job touches no memory of anybody. */
+MP_API bool mp_job_wait(mp_job *job, double seconds);
+
+/* Ends the job early with `status`, MP_CANCELLED or MP_TIMEOUT: what runs is
+ * interrupted, what waits is dropped. Returns at once; no effect on a job
+ * that has ended. */
+MP_API void mp_job_stop(mp_job *job, mp_status status);
+
+/* Whether the job waits, runs or has ended. */
+typedef enum mp_phase { MP_WAITING, MP_RUNNING, MP_ENDED } mp_phase;
+MP_API mp_phase mp_job_phase(const mp_job *job);
+
+/* Items done so far, and in all. */
+MP_API void mp_job_progress(const mp_job *job, int64_t *done, int64_t *total);
+
+/* The rest is for a job that has ended. */
+
+/* MP_OK, or why it failed; mp_job_error() is never NULL. */
+MP_API mp_status mp_job_status(const mp_job *job);
+MP_API const mp_error *mp_job_error(const mp_job *job);
+
+/* Values of a probe or a reduction, owned by the job. Strings are not among
+ * them: MP_KIND_STRING stands for any Lua value without a number. */
+MP_API const mp_value *mp_job_results(const mp_job *job, int64_t *count);
+MP_API int64_t mp_job_first(const mp_job *job);
+
+/* What the results of output `k` of a map were: MP_KIND_FLOAT if any was a
+ * float, else MP_KIND_INT or MP_KIND_BOOL, and MP_KIND_NIL if there was no
+ * item. Only for outputs in `open`. */
+MP_API mp_kind mp_job_kind(const mp_job *job, int k);
+
+/* The message that a call on `worker` returned (0 where it is not a
+ * broadcast), owned by the job. */
+MP_API const char *mp_job_message(const mp_job *job, int worker,
+                                  size_t *size);
+
+MP_API uintptr_t mp_job_tag(const mp_job *job);
+
+/* Gives the caller's reference back: stops the job and waits for its end
+ * where it has not ended. NULL is allowed. */
+MP_API void mp_job_free(mp_job *job);
+
+/* After mp_pool_abandon(), in the child of a fork: frees the caller's
+ * reference without waiting for workers that do not exist. */
+MP_API void mp_job_abandon(mp_job *job);
+
+/* Takes the next ended job that was started with `notify`, waiting up to
+ * `seconds` (negative: for ever); NULL when none came or the pool is being
+ * freed. The reference stays the one that the start call gave out. */
+MP_API mp_job *mp_pool_next_ended(mp_pool *pool, double seconds);
+
+/* Wakes every thread in mp_pool_next_ended() once. */
+MP_API void mp_pool_wake(mp_pool *pool);
+
+/* ---- messages ----------------------------------------------------------- */
+
+/* The arguments and results of mp_call_start() as one flat byte string: a
+ * sequence of items, each a tag byte and what the table says, in the host's
+ * byte order and without alignment. */
+typedef enum mp_tag {
+    MP_TAG_NIL,
+    MP_TAG_FALSE,
+    MP_TAG_TRUE,
+    MP_TAG_INT,    /* int64_t */
+    MP_TAG_FLOAT,  /* double */
+    MP_TAG_STRING, /* uint64_t size, bytes */
+    MP_TAG_LIST,   /* uint64_t n, n items */
+    MP_TAG_DICT,   /* uint64_t n, n pairs of items */
+    MP_TAG_ARRAY,  /* uint64_t index into the views */
+} mp_tag;
+
+/* How deep lists and dicts may nest. */
+#define MP_MAX_DEPTH 100
+
+/* A message under construction. Zero it before use. */
+typedef struct mp_message {
+    char *data;
+    size_t size;
+    size_t capacity;
+} mp_message;
+
+MP_API void mp_message_destroy(mp_message *message);
+MP_API mp_status mp_message_tag(mp_message *message, mp_tag tag,
+                                mp_error *err);
+MP_API mp_status mp_message_int(mp_message *message, int64_t value,
+                                mp_error *err);
+MP_API mp_status mp_message_float(mp_message *message, double value,
+                                  mp_error *err);
+MP_API mp_status mp_message_string(mp_message *message, const char *data,
+                                   size_t size, mp_error *err);
+/* `tag` is MP_TAG_LIST, MP_TAG_DICT or MP_TAG_ARRAY. */
+MP_API mp_status mp_message_count(mp_message *message, mp_tag tag,
+                                  uint64_t count, mp_error *err);
+
+/* Reads a message item by item. */
+typedef struct mp_reader {
+    const char *at;
+    const char *end;
+} mp_reader;
+
+typedef struct mp_item {
+    mp_tag tag;
+    union {
+        int64_t i;
+        double f;
+        uint64_t count;
+        struct {
+            const char *data;
+            size_t size;
+        } s;
+    } as;
+} mp_item;
+
+/* Reads the next item; MP_VALUE at the end or where the bytes are no item. */
+MP_API mp_status mp_message_next(mp_reader *reader, mp_item *out,
+                                 mp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+/* Views: what is true of the memory that they cover. */
+#ifndef MP_BUFFER_VIEW_H
+#define MP_BUFFER_VIEW_H
+
+#include "moonpool.h"
+
+/* MP_VALUE where ndim, an extent or the size is out of bounds. */
+mp_status mp_view_check(const mp_view *view, mp_error *err);
+
+/* The address of the element with flat index `index` in C order. */
+char *mp_view_at(const mp_view *view, int64_t index);
+
+/* Whether two views may share a byte (by the bounds of what they cover). */
+bool mp_view_overlap(const mp_view *a, const mp_view *b);
+
+/* Whether two views put the same elements at the same places. */
+bool mp_view_same(const mp_view *a, const mp_view *b);
+
+/* Whether two different elements of the view share memory, which an output
+ * must not have: exact for views made by slicing and broadcasting, and on the
+ * safe side (true) for exotic ones. */
+bool mp_view_self_overlap(const mp_view *view);
+
+/* Copies a view to a new C-contiguous block of the same dtype. The block is
+ * the caller's, to free(); `*out` is a view of it. */
+mp_status mp_view_copy(const mp_view *view, mp_view *out, char **block,
+                       mp_error *err);
+
+#endif
