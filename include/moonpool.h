@@ -47,17 +47,17 @@ extern "C" {
 /* ---- status and error --------------------------------------------------- */
 
 /* name, text, Python exception (in the package moonpool or a builtin) */
-#define MP_STATUS_TABLE(X)                                                    \
-    X(OK, "no error", NULL)                                                   \
-    X(VALUE, "a value is not usable", "ValueError")                           \
-    X(TYPE, "a type is not usable", "TypeError")                              \
-    X(SYNTAX, "the kernel's source is not valid Lua", "LuaSyntaxError")       \
-    X(LUA, "the kernel raised an error", "LuaError")                          \
-    X(LUA_MEMORY, "the kernel reached its memory limit", "LuaMemoryError")    \
-    X(TIMEOUT, "the job ran out of time", "KernelTimeout")                    \
-    X(CANCELLED, "the job was cancelled", "CancelledError")                   \
-    X(CLOSED, "the pool is closed", "RuntimeError")                           \
-    X(NO_MEMORY, "the process is out of memory", "MemoryError")               \
+#define MP_STATUS_TABLE(X)                                                     \
+    X(OK, "no error", NULL)                                                    \
+    X(VALUE, "a value is not usable", "ValueError")                            \
+    X(TYPE, "a type is not usable", "TypeError")                               \
+    X(SYNTAX, "the kernel's source is not valid Lua", "LuaSyntaxError")        \
+    X(LUA, "the kernel raised an error", "LuaError")                           \
+    X(LUA_MEMORY, "the kernel reached its memory limit", "LuaMemoryError")     \
+    X(TIMEOUT, "the job ran out of time", "KernelTimeout")                     \
+    X(CANCELLED, "the job was cancelled", "CancelledError")                    \
+    X(CLOSED, "the pool is closed", "RuntimeError")                            \
+    X(NO_MEMORY, "the process is out of memory", "MemoryError")                \
     X(THREAD, "a thread could not be started", "RuntimeError")
 
 typedef enum mp_status {
@@ -70,10 +70,10 @@ typedef enum mp_status {
  * allocates; text that does not fit is cut at a character boundary. */
 typedef struct mp_error {
     mp_status status;
-    int line;            /* Lua line of the kernel, 0 where unknown */
-    int64_t index;       /* flat index of the element or item, or -1 */
-    char kernel[64];     /* the kernel's name, or "" */
-    char message[512];   /* one line, without kernel name and Lua line */
+    int line;             /* Lua line of the kernel, 0 where unknown */
+    int64_t index;        /* flat index of the element or item, or -1 */
+    char kernel[64];      /* the kernel's name, or "" */
+    char message[512];    /* one line, without kernel name and Lua line */
     char traceback[1536]; /* Lua traceback, or "" */
 } mp_error;
 
@@ -112,18 +112,18 @@ typedef struct mp_value {
 /* ---- arrays ------------------------------------------------------------- */
 
 /* name, C type of one element, size in bytes, NumPy's character */
-#define MP_DTYPE_TABLE(X)                                                     \
-    X(BOOL, bool, uint8_t, 1, '?')                                            \
-    X(INT8, int8, int8_t, 1, 'b')                                             \
-    X(UINT8, uint8, uint8_t, 1, 'B')                                          \
-    X(INT16, int16, int16_t, 2, 'h')                                          \
-    X(UINT16, uint16, uint16_t, 2, 'H')                                       \
-    X(INT32, int32, int32_t, 4, 'i')                                          \
-    X(UINT32, uint32, uint32_t, 4, 'I')                                       \
-    X(INT64, int64, int64_t, 8, 'q')                                          \
-    X(UINT64, uint64, uint64_t, 8, 'Q')                                       \
-    X(FLOAT16, float16, uint16_t, 2, 'e')                                     \
-    X(FLOAT32, float32, float, 4, 'f')                                        \
+#define MP_DTYPE_TABLE(X)                                                      \
+    X(BOOL, bool, uint8_t, 1, '?')                                             \
+    X(INT8, int8, int8_t, 1, 'b')                                              \
+    X(UINT8, uint8, uint8_t, 1, 'B')                                           \
+    X(INT16, int16, int16_t, 2, 'h')                                           \
+    X(UINT16, uint16, uint16_t, 2, 'H')                                        \
+    X(INT32, int32, int32_t, 4, 'i')                                           \
+    X(UINT32, uint32, uint32_t, 4, 'I')                                        \
+    X(INT64, int64, int64_t, 8, 'q')                                           \
+    X(UINT64, uint64, uint64_t, 8, 'Q')                                        \
+    X(FLOAT16, float16, uint16_t, 2, 'e')                                      \
+    X(FLOAT32, float32, float, 4, 'f')                                         \
     X(FLOAT64, float64, double, 8, 'd')
 
 typedef enum mp_dtype {
@@ -139,11 +139,11 @@ MP_API const char *mp_dtype_name(mp_dtype dtype);
 /* A typed, strided window on memory that somebody else owns. The owner keeps
  * the memory in place for as long as a job uses the view. */
 typedef struct mp_view {
-    char *data;    /* address of the element whose indices are all 0 */
+    char *data; /* address of the element whose indices are all 0 */
     mp_dtype dtype;
-    bool swapped;  /* the bytes of an element stand in the other order */
+    bool swapped; /* the bytes of an element stand in the other order */
     bool readonly;
-    int ndim;      /* 0 to MP_MAX_NDIM */
+    int ndim; /* 0 to MP_MAX_NDIM */
     int64_t shape[MP_MAX_NDIM];
     int64_t strides[MP_MAX_NDIM]; /* in bytes; may be 0 or negative */
 } mp_view;
@@ -159,10 +159,10 @@ MP_API int64_t mp_view_size(const mp_view *view);
 /* Reads or writes the element with flat index `index` in C order, with the
  * conversions and checks that a kernel gets; MP_VALUE where the dtype cannot
  * hold the value. */
-MP_API mp_status mp_view_get(const mp_view *view, int64_t index,
-                             mp_value *out, mp_error *err);
-MP_API mp_status mp_view_set(const mp_view *view, int64_t index,
-                             mp_value value, mp_error *err);
+MP_API mp_status mp_view_get(const mp_view *view, int64_t index, mp_value *out,
+                             mp_error *err);
+MP_API mp_status mp_view_set(const mp_view *view, int64_t index, mp_value value,
+                             mp_error *err);
 
 typedef struct mp_shape {
     int ndim;
@@ -199,11 +199,11 @@ MP_API const char *mp_kernel_name(const mp_kernel *kernel);
 typedef struct mp_pool mp_pool;
 
 typedef struct mp_pool_options {
-    int workers;          /* 0: mp_worker_count() decides */
-    size_t memory_limit;  /* bytes of Lua memory a worker; 0: no limit */
-    double timeout;       /* seconds a job may run, 0: no limit */
-    bool sandbox;         /* false: kernels get all of Lua's libraries */
-    const char *setup;    /* Lua run once in each worker, or NULL */
+    int workers;         /* 0: mp_worker_count() decides */
+    size_t memory_limit; /* bytes of Lua memory a worker; 0: no limit */
+    double timeout;      /* seconds a job may run, 0: no limit */
+    bool sandbox;        /* false: kernels get all of Lua's libraries */
+    const char *setup;   /* Lua run once in each worker, or NULL */
     size_t setup_size;
 } mp_pool_options;
 
@@ -276,10 +276,10 @@ typedef struct mp_arg {
 } mp_arg;
 
 typedef struct mp_job_options {
-    double timeout;      /* seconds; 0: the pool's */
-    bool lazy_deadline;  /* the time counts from the first chunk, not now */
-    bool notify;         /* put the job on the pool's completion queue */
-    uintptr_t tag;       /* the caller's; see mp_job_tag() */
+    double timeout;     /* seconds; 0: the pool's */
+    bool lazy_deadline; /* the time counts from the first chunk, not now */
+    bool notify;        /* put the job on the pool's completion queue */
+    uintptr_t tag;      /* the caller's; see mp_job_tag() */
 } mp_job_options;
 
 /* Elementwise map, or map by generalized-ufunc signature. */
@@ -287,11 +287,11 @@ typedef struct mp_map_spec {
     mp_kernel *kernel;
     int nargs;
     const mp_arg *args;
-    const mp_view *where; /* bool array that broadcasts with the args, or NULL */
+    const mp_view *where; /* bool, broadcasts with the args; or NULL */
     int nouts;
     const mp_view *outs;
-    uint64_t open;  /* bit k: the int64 array outs[k] may turn into float64 */
-    int64_t first;  /* items before this one are done already */
+    uint64_t open; /* bit k: the int64 array outs[k] may turn into float64 */
+    int64_t first; /* items before this one are done already */
 } mp_map_spec;
 
 /* The shape of the loop and of each output, without running anything. For an
@@ -338,7 +338,7 @@ MP_API mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
 
 /* How partial results are combined. */
 typedef enum mp_combine {
-    MP_COMBINE_NONE,   /* no way: each fold is sequential */
+    MP_COMBINE_NONE, /* no way: each fold is sequential */
     MP_COMBINE_ADD,
     MP_COMBINE_MUL,
     MP_COMBINE_MIN,
@@ -352,12 +352,12 @@ typedef struct mp_reduce_spec {
     int nargs;
     const mp_arg *args;
     int naccs;
-    const mp_value *init;     /* numbers or booleans, one an accumulator */
+    const mp_value *init; /* numbers or booleans, one an accumulator */
     mp_combine combine;
     mp_kernel *combine_kernel; /* for MP_COMBINE_KERNEL */
     bool whole;                /* false: along `axes` only */
     int naxes;
-    const int *axes;           /* distinct, 0 to ndim - 1 */
+    const int *axes; /* distinct, 0 to ndim - 1 */
 } mp_reduce_spec;
 
 /* The shape of the result: of rank 0 for a whole reduction. */
@@ -425,8 +425,7 @@ MP_API mp_kind mp_job_kind(const mp_job *job, int k);
 
 /* The message that a call on `worker` returned (0 where it is not a
  * broadcast), owned by the job. */
-MP_API const char *mp_job_message(const mp_job *job, int worker,
-                                  size_t *size);
+MP_API const char *mp_job_message(const mp_job *job, int worker, size_t *size);
 
 MP_API uintptr_t mp_job_tag(const mp_job *job);
 
@@ -474,8 +473,7 @@ typedef struct mp_message {
 } mp_message;
 
 MP_API void mp_message_destroy(mp_message *message);
-MP_API mp_status mp_message_tag(mp_message *message, mp_tag tag,
-                                mp_error *err);
+MP_API mp_status mp_message_tag(mp_message *message, mp_tag tag, mp_error *err);
 MP_API mp_status mp_message_int(mp_message *message, int64_t value,
                                 mp_error *err);
 MP_API mp_status mp_message_float(mp_message *message, double value,

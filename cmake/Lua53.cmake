@@ -1,0 +1,30 @@
+# Finds the system's Lua 5.3 and makes the target moonpool_lua of it.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    # The names that Debian, Fedora, Arch and the BSDs give to it.
+    pkg_search_module(LUA53 QUIET lua5.3 lua53 lua-5.3)
+endif()
+find_path(LUA53_INCLUDE lua.h
+    HINTS ${LUA53_INCLUDE_DIRS}
+    PATH_SUFFIXES lua5.3 lua53 lua-5.3)
+find_library(LUA53_LIBRARY
+    NAMES lua5.3 lua53 lua-5.3
+    HINTS ${LUA53_LIBRARY_DIRS})
+mark_as_advanced(LUA53_INCLUDE LUA53_LIBRARY)
+
+set(lua53_version "")
+if(LUA53_INCLUDE)
+    file(STRINGS ${LUA53_INCLUDE}/lua.h lua53_version
+        REGEX "^#define LUA_VERSION_NUM[ \t]+503")
+endif()
+if(NOT lua53_version OR NOT LUA53_LIBRARY)
+    # Searched for again at the next try, when it may be there.
+    unset(LUA53_INCLUDE CACHE)
+    unset(LUA53_LIBRARY CACHE)
+    message(FATAL_ERROR "moonpool needs Lua 5.3's development files: "
+        "apt-get install liblua5.3-dev")
+endif()
+
+add_library(moonpool_lua INTERFACE)
+target_include_directories(moonpool_lua SYSTEM INTERFACE ${LUA53_INCLUDE})
+target_link_libraries(moonpool_lua INTERFACE ${LUA53_LIBRARY})
