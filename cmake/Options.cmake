@@ -3,6 +3,10 @@
 # library is in here; what they need is on moonpool_core.
 add_library(moonpool_options INTERFACE)
 
+# Strict C11 hides POSIX and what Linux has beyond it, such as CPU sets.
+target_compile_definitions(moonpool_options INTERFACE
+    $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE>)
+
 target_compile_options(moonpool_options INTERFACE
     # A fused multiply-add rounds once where Lua rounds twice.
     -ffp-contract=off

@@ -16,32 +16,36 @@ if sysconfig.get_config_var("Py_GIL_DISABLED"):
     sys.exit(1)
 print(v[0] * 100 + v[1], sys.executable)'
 
-candidates() {
-    type -aP python3 || true
-    local minor
-    for minor in {11..30}; do
-        type -aP "python3.$minor" || true
-    done
-    if command -v pyenv >/dev/null; then
-        ls -d "$(pyenv root)"/versions/3.*/bin/python3 2>/dev/null || true
-    fi
-}
-
 # The project's own environments come and go; they are not what is looked for.
-usable() {
-    local path
-    candidates | grep -v -e "^$PWD/.venv/" -e "^$PWD/build/" |
-        while read -r path; do
-            "$path" -c "$probe" 2>/dev/null || true
+candidates() {
+    local minor
+    {
+        type -aP python3 || true
+        for minor in {11..30}; do
+            type -aP "python3.$minor" || true
         done
+        if command -v pyenv >/dev/null; then
+            ls -d "$(pyenv root)"/versions/3.*/bin/python3 2>/dev/null || true
+        fi
+    } | grep -v -e "^$PWD/.venv/" -e "^$PWD/build/"
 }
 
 case ${1:-} in
-default) found=$(usable | head -n 1) ;;
-newest) found=$(usable | sort -n | tail -n 1) ;;
+default | newest) ;;
 *)
     echo "usage: tools/python.sh default|newest" >&2
     exit 2
     ;;
 esac
-[[ -n $found ]] && echo "${found#* }"
+
+best=0
+path=
+while read -r candidate; do
+    found=$("$candidate" -c "$probe" 2>/dev/null) || continue
+    if [[ ${found%% *} -gt $best ]]; then
+        best=${found%% *}
+        path=${found#* }
+    fi
+    [[ $1 == newest ]] || break
+done < <(candidates)
+[[ -n $path ]] && echo "$path"

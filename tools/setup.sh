@@ -37,16 +37,12 @@ ninja_or_apt() {
     ninja --version || [[ -x /usr/bin/ninja ]]
 }
 
-python_found() {
-    tools/python.sh default
-}
-
 python_has_venv() {
-    "$(tools/python.sh default)" -c 'import venv, ensurepip'
+    "$python" -c 'import venv, ensurepip'
 }
 
 python_has_headers() {
-    "$(tools/python.sh default)" -c '
+    "$python" -c '
 import os, sys, sysconfig
 sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 }
@@ -58,7 +54,8 @@ needs_build() {
     need cmake cmake_or_apt
     need ninja-build ninja_or_apt
     need liblua5.3-dev module lua5.3
-    need python3 python_found
+    python=$(tools/python.sh default) || true
+    need python3 test -n "$python"
     need python3-venv python_has_venv
     need python3-dev python_has_headers
 }
