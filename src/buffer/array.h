@@ -4,7 +4,10 @@
  * A handle holds slot, generation and, for a[i] of an array of higher rank,
  * the path into it. A generation is never used twice for a slot while a
  * handle of it can be told apart, so a handle that outlives its call, or that
- * was made up, is an error and never a memory error. */
+ * was made up, is an error and never a memory error.
+ *
+ * To Lua an array of rank 0 is its element at a[1], with #a and a:size() 1,
+ * so that code for rank 1 works on it; a:rank() is 0. */
 #ifndef MP_BUFFER_ARRAY_H
 #define MP_BUFFER_ARRAY_H
 

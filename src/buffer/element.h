@@ -3,6 +3,8 @@
 #ifndef MP_BUFFER_ELEMENT_H
 #define MP_BUFFER_ELEMENT_H
 
+#include <string.h>
+
 #include <lua.h>
 
 #include "moonpool.h"
@@ -11,6 +13,54 @@
  * a uint64 exceeds Lua's integers. [-0, +1, e] */
 void mp_element_push(lua_State *L, mp_dtype dtype, bool swapped,
                      const char *at);
+
+/* The same for an element in the host's byte order; inline for the dtypes that
+ * kernels read most. [-0, +1, e] */
+static inline void mp_element_push_native(lua_State *L, mp_dtype dtype,
+                                          const char *at)
+{
+    switch (dtype) {
+    case MP_FLOAT64: {
+        double value;
+        memcpy(&value, at, sizeof value);
+        lua_pushnumber(L, value);
+        return;
+    }
+    case MP_FLOAT32: {
+        float value;
+        memcpy(&value, at, sizeof value);
+        lua_pushnumber(L, (lua_Number)value);
+        return;
+    }
+    case MP_INT64: {
+        int64_t value;
+        memcpy(&value, at, sizeof value);
+        lua_pushinteger(L, value);
+        return;
+    }
+    case MP_INT32: {
+        int32_t value;
+        memcpy(&value, at, sizeof value);
+        lua_pushinteger(L, value);
+        return;
+    }
+    case MP_UINT8: {
+        uint8_t value;
+        memcpy(&value, at, sizeof value);
+        lua_pushinteger(L, value);
+        return;
+    }
+    case MP_BOOL:
+    case MP_INT8:
+    case MP_INT16:
+    case MP_UINT16:
+    case MP_UINT32:
+    case MP_UINT64:
+    case MP_FLOAT16:
+        break;
+    }
+    mp_element_push(L, dtype, false, at);
+}
 
 /* Why a value cannot be stored. */
 typedef enum mp_misfit {
@@ -24,14 +74,28 @@ typedef enum mp_misfit {
 mp_misfit mp_element_store(lua_State *L, int index, mp_dtype dtype,
                            bool swapped, char *at);
 
+/* The same for an element in the host's byte order; inline for float64. */
+static inline mp_misfit mp_element_store_native(lua_State *L, int index,
+                                                mp_dtype dtype, char *at)
+{
+    if (dtype != MP_FLOAT64 || lua_type(L, index) != LUA_TNUMBER)
+        return mp_element_store(L, index, dtype, false, at);
+    double value = lua_tonumberx(L, index, NULL);
+    memcpy(at, &value, sizeof value);
+    return MP_FITS;
+}
+
 /* The same for values outside Lua. */
 mp_status mp_element_get(mp_dtype dtype, bool swapped, const char *at,
                          mp_value *out, mp_error *err);
 mp_misfit mp_element_set(mp_dtype dtype, bool swapped, char *at,
                          mp_value value);
 
-/* Writes "cannot store 3.5 in uint8: ..." about the Lua value at `index`. */
+/* Writes "cannot store 3.5 in uint8: ..." about the Lua value at `index`, or
+ * about a value outside Lua. */
 void mp_misfit_describe(lua_State *L, int index, mp_misfit misfit,
                         mp_dtype dtype, char *text, size_t size);
+void mp_misfit_describe_value(mp_value value, mp_misfit misfit, mp_dtype dtype,
+                              char *text, size_t size);
 
 #endif
