@@ -16,7 +16,8 @@ wheel_inputs := $(shell find CMakeLists.txt pyproject.toml cmake include src \
 c_files = $(sort $(shell find include src python/ext tests bench docs \
     -name '*.[ch]' -o -name '*.cc'))
 # Folders of Python besides the package itself.
-scripts = $(wildcard tests/python demo bench docs/examples)
+scripts = $(sort $(dir $(wildcard tests/python/*.py demo/*.py bench/*.py \
+    docs/examples/*.py)))
 
 help:
 	@echo 'make demo     pictures and timings from real data, into build/demo'

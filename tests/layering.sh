@@ -5,71 +5,73 @@
 #   tests/layering.sh [ROOT]
 set -u
 cd "${1:-.}" || exit 2
-breaches=0
 
-# breach RULE: reports the lines on standard input, if any, as breaches.
+# breach RULE: prints the lines on standard input, if any, below the rule.
 breach() {
     found=$(cat)
-    [ -z "$found" ] && return
-    printf '%s:\n%s\n\n' "$1" "$found"
-    breaches=$((breaches + 1))
+    [ -z "$found" ] || printf '%s:\n%s\n\n' "$1" "$found"
 }
 
 # sources FOLDER...: the C files below those folders that exist.
 sources() {
     for folder in "$@"; do
-        [ -d "$folder" ] && find "$folder" -name '*.[ch]'
-    done
-    return 0
+        [ ! -d "$folder" ] || find "$folder" -name '*.[ch]'
+    done | sort
 }
 
-# lines PATTERN FOLDER...: the lines that match the extended pattern.
+# lines PATTERN FOLDER...: the lines of C that match the extended pattern.
 lines() {
     pattern=$1
     shift
-    sources "$@" | sort | xargs -r grep -nHE "$pattern"
+    sources "$@" | xargs -r grep -nHE "$pattern"
 }
 
-core='src/core src/buffer src/pool src/native'
-include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
-
-# Dependencies point one way: core <- buffer <- {pool, native} <- bridge.
+# only FOLDER ALLOWED: what FOLDER includes of the project's.
 only() {
-    folder=$1
-    allowed=$2
-    lines "$include\"" "$folder" |
-        grep -vE "include[[:space:]]*\"(moonpool\\.h|($allowed)/[^\"]+)\"" |
-        breach "$folder may include \"moonpool.h\" and \"($allowed)/...\" only"
+    lines "$include\"" "$1" |
+        grep -vE "include[[:space:]]*\"(moonpool\\.h|($2)/[^\"]+)\"" |
+        breach "$1 may include \"moonpool.h\" and \"($2)/...\" only"
 }
-only src/core 'core'
-only src/buffer 'core|buffer'
-only src/pool 'core|buffer|pool'
-only src/native 'core|buffer|native'
-only src/bridge 'core|buffer|pool|native|bridge'
 
-lines "$include<Python\\.h>" $core include |
-    breach 'Python.h belongs in src/bridge and python/ext only'
+include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
+lua='<(lua|lauxlib|lualib|luaconf)\.h>'
+core='src/core src/buffer src/pool src/native'
 
-lines "$include<(lua|lauxlib|lualib)\\.h>" src/native include |
-    grep -v '^src/native/bytecode\.[ch]:' |
-    breach 'lua.h belongs to the bytecode reader only in src/native'
+check() {
+    # Dependencies point one way: core <- buffer <- {pool, native} <- bridge.
+    only src/core 'core'
+    only src/buffer 'core|buffer'
+    only src/pool 'core|buffer|pool'
+    only src/native 'core|buffer|native'
+    only src/bridge 'core|buffer|pool|native|bridge'
 
-lines "$include<(lua|lauxlib|lualib)\\.h>" python/ext |
-    breach 'python/ext reaches Lua through moonpool_core only'
+    lines "$include<Python\\.h>" $core include |
+        breach 'Python.h belongs in src/bridge and python/ext only'
+    lines "$include$lua" src/native include |
+        grep -v '^src/native/bytecode\.[ch]:' |
+        breach 'lua.h belongs to the bytecode reader only in src/native'
+    lines "$include$lua" python/ext |
+        breach 'python/ext reaches Lua through moonpool_core only'
+    lines "$include<(pthread|stdatomic)\\.h>" src/buffer |
+        breach 'threads do not meet in src/buffer'
 
-lines "$include<(pthread|stdatomic)\\.h>" src/buffer |
-    breach 'threads do not meet in src/buffer'
+    # Not after a letter, a dot or an arrow: those are other functions.
+    calls='abort|exit|_exit|printf|fprintf|puts|perror'
+    lines "(^|[^_[:alnum:].>])($calls)[[:space:]]*\\(" $core |
+        grep -vE '^[^:]*:[0-9]+:[[:space:]]*(/?\*|.*/\*.*('"$calls"'))' |
+        breach 'a library neither prints nor ends the process'
+    lines '(^|[^[:alnum:]])(TODO|FIXME|XXX)([^[:alnum:]]|$)' \
+        src include python/ext tests bench |
+        breach 'unfinished work belongs in an issue'
 
-lines '(^|[^_[:alnum:].>])(abort|exit|_exit|printf|fprintf|puts|perror)[[:space:]]*\(' \
-    $core | grep -vE ':[[:space:]]*(/?\*|//)|__attribute__' |
-    breach 'a library neither prints nor ends the process'
+    sources src include python/ext tests | while read -r file; do
+        length=$(wc -l <"$file")
+        [ "$length" -le 800 ] || echo "$file: $length lines"
+    done | breach 'a file of more than 800 lines has more than one noun'
+}
 
-lines 'TODO|FIXME|XXX' src include python/ext tests bench |
-    breach 'unfinished work belongs in an issue'
-
-for file in $(sources src include python/ext tests | sort); do
-    length=$(wc -l <"$file")
-    [ "$length" -le 800 ] || echo "$file: $length lines"
-done | breach 'a file of more than 800 lines has more than one noun'
-
-[ "$breaches" -eq 0 ]
+breaches=$(check)
+[ -z "$breaches" ] || {
+    printf '%s\n' "$breaches"
+    exit 1
+}

@@ -22,6 +22,9 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD=$preload
 echo "Python tests under AddressSanitizer"
+.venv/bin/python -c '
+import moonpool._core, os, sys
+sys.exit(not moonpool._core.__file__.startswith(os.environ["PYTHONPATH"]))'
 # pytest's own handler would take the place of the sanitizer's report.
 exec .venv/bin/python -m pytest -p no:faulthandler -p no:cacheprovider \
     -m "not slow_asan" "$@"
