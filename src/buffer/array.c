@@ -70,18 +70,6 @@ static int64_t check_index(lua_State *L, int index, const char *what,
 
 /* ---- a[i] --------------------------------------------------------------- */
 
-/* Pushes the handle of row `at` of `row`. [-0, +1, v] */
-static void push_row(lua_State *L, const mp_row *row, int64_t at)
-{
-    const mp_slot *slot = row->slot;
-    if (slot->paths == 1)
-        luaL_error(L, "array has too many rows to index");
-    uint64_t number = row->number * (uint64_t)row_extent(row) + (uint64_t)at;
-    uint64_t path = slot->first[row->depth + 1] + number;
-    uint64_t place = mp__handle_slot(lua_touserdata(L, 1));
-    lua_pushlightuserdata(L, mp__handle_make(place, slot->serial + path));
-}
-
 /* A method of arrays, by its name at index 2. [-0, +1, v] */
 static int index_method(lua_State *L)
 {
@@ -99,11 +87,15 @@ __attribute__((noinline)) static int index_slow(lua_State *L)
     mp_row row = check_row(L, 1);
     const mp_slot *slot = row.slot;
     int64_t at = check_index(L, 2, "array index", row_extent(&row));
-    if (is_leaf(&row))
+    if (is_leaf(&row)) {
         mp_element_push(L, slot->dtype, slot->view.swapped,
                         mp__handle_data(&row) + at * slot->stride);
-    else
-        push_row(L, &row, at);
+        return 1;
+    }
+    if (slot->paths == 1)
+        luaL_error(L, "array has too many rows to index");
+    uint64_t place = mp__handle_slot(lua_touserdata(L, 1));
+    lua_pushlightuserdata(L, mp__handle_row(place, &row, (uint64_t)at));
     return 1;
 }
 
@@ -125,9 +117,12 @@ static int array_index(lua_State *L)
                                    (int64_t)at * slot->stride);
         return 1;
     }
-    if (path == 0 && at < slot->rows) {
-        lua_pushlightuserdata(L, mp__handle_make(place, slot->serial + at + 1));
-        return 1;
+    if (path < slot->leaf_first) {
+        mp_row row = mp__handle_locate(slot, path);
+        if (at < (uint64_t)row_extent(&row)) {
+            lua_pushlightuserdata(L, mp__handle_row(place, &row, at));
+            return 1;
+        }
     }
     return index_slow(L);
 }

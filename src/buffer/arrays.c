@@ -99,10 +99,13 @@ static void place_leaf_rows(mp_slot *slot)
     int leaf = view->ndim - 1;
     slot->stride = view->strides[leaf];
     slot->extent = (uint64_t)view->shape[leaf];
-    slot->leaf_first = slot->first[leaf];
+    slot->leaf_first = 0;
     slot->leaf_count = 0;
     slot->leaf_step = 0;
-    if (view->swapped || (leaf > 0 && slot->paths == 1))
+    if (leaf > 0 && slot->paths == 1)
+        return;
+    slot->leaf_first = slot->first[leaf];
+    if (view->swapped)
         return;
     int64_t count = 1;
     for (int d = leaf - 1; d >= 0; d--) {
@@ -128,9 +131,6 @@ void *mp_arrays_bind(mp_arrays *arrays, int slot, const mp_view *view)
     bound->data = view->data;
     bound->dtype = view->dtype;
     bound->readonly = view->readonly;
-    bound->rows = 0;
-    if (bound->paths > 1)
-        bound->rows = (uint64_t)view->shape[0];
     return mp__handle_make((uint64_t)slot, bound->serial);
 }
 
@@ -146,8 +146,8 @@ void mp_arrays_clear(mp_arrays *arrays)
 {
     for (uint64_t k = 0; k < arrays->count; k++) {
         take_serials(&arrays->slots[k], 0);
+        arrays->slots[k].leaf_first = 0;
         arrays->slots[k].leaf_count = 0;
-        arrays->slots[k].rows = 0;
     }
 }
 
@@ -160,15 +160,7 @@ bool mp__handle_find(const mp_arrays *arrays, const void *handle, mp_row *out)
     uint64_t path = mp__handle_serial(handle) - slot->serial;
     if (path >= slot->paths)
         return false;
-    int depth = 0;
-    if (path > 0) {
-        depth = slot->view.ndim - 1;
-        while (path < slot->first[depth])
-            depth--;
-    }
-    out->slot = slot;
-    out->number = path - slot->first[depth];
-    out->depth = depth;
+    *out = mp__handle_locate(slot, path);
     return true;
 }
 

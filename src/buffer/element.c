@@ -162,15 +162,16 @@ mp_status mp_element_get(mp_dtype dtype, bool swapped, const char *at,
 
 /* ---- storing ------------------------------------------------------------ */
 
-/* What the integer dtypes can hold. */
+/* What the integer dtypes can hold, and in how many bytes. */
 static const struct {
     int64_t least;
     uint64_t most;
+    int size;
 } ranges[] = {
-    [MP_INT8] = {INT8_MIN, INT8_MAX},    [MP_UINT8] = {0, UINT8_MAX},
-    [MP_INT16] = {INT16_MIN, INT16_MAX}, [MP_UINT16] = {0, UINT16_MAX},
-    [MP_INT32] = {INT32_MIN, INT32_MAX}, [MP_UINT32] = {0, UINT32_MAX},
-    [MP_INT64] = {INT64_MIN, INT64_MAX}, [MP_UINT64] = {0, UINT64_MAX},
+    [MP_INT8] = {INT8_MIN, INT8_MAX, 1},    [MP_UINT8] = {0, UINT8_MAX, 1},
+    [MP_INT16] = {INT16_MIN, INT16_MAX, 2}, [MP_UINT16] = {0, UINT16_MAX, 2},
+    [MP_INT32] = {INT32_MIN, INT32_MAX, 4}, [MP_UINT32] = {0, UINT32_MAX, 4},
+    [MP_INT64] = {INT64_MIN, INT64_MAX, 8}, [MP_UINT64] = {0, UINT64_MAX, 8},
 };
 _Static_assert(sizeof ranges / sizeof ranges[0] == MP_UINT64 + 1,
                "a range for each integer dtype");
@@ -221,7 +222,7 @@ static mp_misfit store_int(mp_dtype dtype, char *at, int64_t value)
         if (value < ranges[dtype].least ||
             (value > 0 && (uint64_t)value > ranges[dtype].most))
             return MP_MISFIT_RANGE;
-        store_bits(at, mp_dtype_size(dtype), (uint64_t)value);
+        store_bits(at, ranges[dtype].size, (uint64_t)value);
         break;
     case MP_FLOAT16:
         memcpy(at, &(uint16_t){mp_half_from_double((double)value)}, 2);
@@ -282,10 +283,10 @@ static mp_misfit store_float(mp_dtype dtype, char *at, double value)
 
 static mp_misfit store_native(lua_State *L, int index, mp_dtype dtype, char *at)
 {
+    if (lua_isinteger(L, index))
+        return store_int(dtype, at, lua_tointegerx(L, index, NULL));
     switch (lua_type(L, index)) {
     case LUA_TNUMBER:
-        if (lua_isinteger(L, index))
-            return store_int(dtype, at, lua_tointegerx(L, index, NULL));
         return store_float(dtype, at, lua_tonumberx(L, index, NULL));
     case LUA_TBOOLEAN:
         return store_bool(dtype, at, lua_toboolean(L, index));

@@ -74,15 +74,49 @@ typedef enum mp_misfit {
 mp_misfit mp_element_store(lua_State *L, int index, mp_dtype dtype,
                            bool swapped, char *at);
 
-/* The same for an element in the host's byte order; inline for float64. */
+/* The same for an element in the host's byte order; inline for the dtypes that
+ * kernels write most. */
 static inline mp_misfit mp_element_store_native(lua_State *L, int index,
                                                 mp_dtype dtype, char *at)
 {
-    if (dtype != MP_FLOAT64 || lua_type(L, index) != LUA_TNUMBER)
-        return mp_element_store(L, index, dtype, false, at);
-    double value = lua_tonumberx(L, index, NULL);
-    memcpy(at, &value, sizeof value);
-    return MP_FITS;
+    switch (dtype) {
+    case MP_FLOAT64:
+        if (lua_type(L, index) == LUA_TNUMBER) {
+            double value = lua_tonumberx(L, index, NULL);
+            memcpy(at, &value, sizeof value);
+            return MP_FITS;
+        }
+        break;
+    case MP_FLOAT32:
+        if (lua_type(L, index) == LUA_TNUMBER) {
+            /* A larger integer must not be rounded to a double first. */
+            double value = lua_tonumberx(L, index, NULL);
+            if (value < 0x1p53 && value > -0x1p53) {
+                float narrow = (float)value;
+                memcpy(at, &narrow, sizeof narrow);
+                return MP_FITS;
+            }
+        }
+        break;
+    case MP_INT64:
+        if (lua_isinteger(L, index)) {
+            int64_t value = lua_tointegerx(L, index, NULL);
+            memcpy(at, &value, sizeof value);
+            return MP_FITS;
+        }
+        break;
+    case MP_BOOL:
+    case MP_INT8:
+    case MP_UINT8:
+    case MP_INT16:
+    case MP_UINT16:
+    case MP_INT32:
+    case MP_UINT32:
+    case MP_UINT64:
+    case MP_FLOAT16:
+        break;
+    }
+    return mp_element_store(L, index, dtype, false, at);
 }
 
 /* The same for values outside Lua. */

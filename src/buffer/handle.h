@@ -33,13 +33,12 @@
  * `view` are what reading and writing elements needs, worked out once. */
 typedef struct mp_slot {
     uint64_t serial;     /* of the whole array; at least 1 */
-    uint64_t leaf_first; /* path of the first leaf row */
+    uint64_t leaf_first; /* path of the first leaf row; 0 if there is none */
     uint64_t leaf_count; /* leaf rows `leaf_step` apart; 0 if they are not */
     int64_t leaf_step;   /* in bytes */
     char *data;
     int64_t stride;  /* of a leaf row, in bytes */
     uint64_t extent; /* of a leaf row */
-    uint64_t rows;   /* extent of dimension 0 if the rank is 2 or more */
     mp_dtype dtype;
     bool readonly;
     uint64_t paths; /* serials taken; 0: nothing is bound */
@@ -73,6 +72,27 @@ static inline uint64_t mp__handle_slot(const void *handle)
 static inline void *mp__handle_make(uint64_t slot, uint64_t serial)
 {
     return (void *)(uintptr_t)(serial << MP_HANDLE_SLOT_BITS | slot);
+}
+
+/* The row that a path, below slot->paths, leads to. */
+static inline mp_row mp__handle_locate(const mp_slot *slot, uint64_t path)
+{
+    int depth = 0;
+    if (path > 0)
+        depth = slot->view.ndim - 1;
+    while (path < slot->first[depth])
+        depth--;
+    return (mp_row){slot, path - slot->first[depth], depth};
+}
+
+/* The handle of row `at`, from 0, of a row that is not a leaf row. */
+static inline void *mp__handle_row(uint64_t place, const mp_row *row,
+                                   uint64_t at)
+{
+    const mp_slot *slot = row->slot;
+    uint64_t extent = (uint64_t)slot->view.shape[row->depth];
+    uint64_t path = slot->first[row->depth + 1] + row->number * extent + at;
+    return mp__handle_make(place, slot->serial + path);
 }
 
 /* Finds what a handle refers to; false where it is stale or made up. */
