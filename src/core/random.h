@@ -17,6 +17,10 @@ mp_philox mp_philox_block(const uint32_t counter[4], const uint32_t key[2]);
 /* The uniform double in [0, 1), a multiple of 2^-53, for seed and index. */
 double mp_random_unit(uint64_t seed, uint64_t index);
 
+/* The standard normal double for seed and index, by the transform of Box and
+ * Muller; independent of mp_random_unit(). */
+double mp_random_normal(uint64_t seed, uint64_t index);
+
 /* The stream behind math.random: one per item, so that it too is the same
  * for any number of workers. */
 typedef struct mp_random {

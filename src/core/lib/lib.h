@@ -10,10 +10,10 @@
 #include <lua.h>
 
 /* [-0, +1, m] all of them */
-int mp_lib_base(lua_State *L);      /* assert ... xpcall, _VERSION */
+int mp_lib_base(lua_State *L); /* assert ... xpcall, _VERSION */
 int mp_lib_coroutine(lua_State *L);
-int mp_lib_math(lua_State *L);      /* stock, with the state's own random */
-int mp_lib_num(lua_State *L);       /* C99's math.h and random numbers */
+int mp_lib_math(lua_State *L); /* stock, with the state's own random */
+int mp_lib_num(lua_State *L);  /* C99's math.h and random numbers */
 int mp_lib_string(lua_State *L);
 int mp_lib_table(lua_State *L);
 int mp_lib_utf8(lua_State *L);

@@ -1,0 +1,165 @@
+/* string.find, match and gmatch. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem() */
+#endif
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "core/lib/pattern.h"
+#include "core/lib/strings.h"
+#include "core/lib/ticks.h"
+
+/* How many places memmem() may try between two looks at the guard. */
+#define PIECE ((size_t)256 * 1024)
+
+/* Like memmem(), in pieces that overlap by one byte less than the needle. */
+static const char *find_plain(lua_State *L, const char *s, size_t size,
+                              const char *needle, size_t needle_size)
+{
+    size_t places = needle_size > PIECE ? needle_size : PIECE;
+    while (needle_size <= size) {
+        size_t left = size - needle_size + 1;
+        size_t step = left < places ? left : places;
+        const char *found =
+            memmem(s, step + needle_size - 1, needle, needle_size);
+        if (found != NULL)
+            return found;
+        mp_guard_poll(L);
+        s += step;
+        size -= step;
+    }
+    return NULL;
+}
+
+static bool is_plain(lua_State *L, const char *pattern, size_t size)
+{
+    static const char specials[] = "^$*+?.([%-";
+    /* strpbrk() stops at a NUL, of which a pattern may have many. */
+    for (const char *end = pattern + size; pattern <= end;
+         pattern += strlen(pattern) + 1) {
+        if (strpbrk(pattern, specials) != NULL)
+            return false;
+        mp_guard_poll(L);
+    }
+    return true;
+}
+
+/* The offset that argument `arg` gives as a position, at most size + 1. */
+static size_t start_offset(lua_State *L, int arg, size_t size)
+{
+    lua_Integer position = luaL_optinteger(L, arg, 1);
+    if (position > 0)
+        return (size_t)position - 1 <= size ? (size_t)position - 1 : size + 1;
+    if (position == 0 || (size_t)0 - (size_t)position > size)
+        return 0;
+    return size + (size_t)position;
+}
+
+/* Pushes where the match lies, counted from 1. */
+static void push_range(lua_State *L, const char *subject, const char *start,
+                       const char *end)
+{
+    lua_pushinteger(L, start - subject + 1);
+    lua_pushinteger(L, end - subject);
+}
+
+/* Looks for the first match from `s` on and pushes what find or match
+ * returns. */
+static int search(mp__pattern *m, const char *s, bool anchored, bool find)
+{
+    lua_State *L = m->ticks.L;
+    do {
+        const char *end = mp__pattern_match(m, s);
+        if (end == NULL)
+            continue;
+        if (!find)
+            return mp__pattern_push_all(m, s, end);
+        push_range(L, m->subject, s, end);
+        return mp__pattern_push_all(m, NULL, NULL) + 2;
+    } while (s++ < m->subject_end && !anchored);
+    lua_pushnil(L);
+    return 1;
+}
+
+static int find_or_match(lua_State *L, bool find)
+{
+    size_t size, pattern_size;
+    const char *subject = luaL_checklstring(L, 1, &size);
+    const char *pattern = luaL_checklstring(L, 2, &pattern_size);
+    size_t offset = start_offset(L, 3, size);
+    if (offset > size) {
+        lua_pushnil(L);
+        return 1;
+    }
+    const char *s = subject + offset;
+    if (find && (lua_toboolean(L, 4) || is_plain(L, pattern, pattern_size))) {
+        s = find_plain(L, s, size - offset, pattern, pattern_size);
+        if (s == NULL) {
+            lua_pushnil(L);
+            return 1;
+        }
+        push_range(L, subject, s, s + pattern_size);
+        return 2;
+    }
+    bool anchored = *pattern == '^';
+    mp__pattern m;
+    mp__pattern_init(&m, L, subject, size, pattern + anchored,
+                     pattern_size - anchored);
+    return search(&m, s, anchored, find);
+}
+
+int mp__string_find(lua_State *L)
+{
+    return find_or_match(L, true);
+}
+
+int mp__string_match(lua_State *L)
+{
+    return find_or_match(L, false);
+}
+
+/* ---- gmatch ------------------------------------------------------------- */
+
+/* Upvalues of the iterator. */
+enum {
+    SUBJECT = 1,
+    PATTERN = 2,
+    NEXT = 3, /* offset where to go on */
+    LAST = 4, /* offset of the end of the match before, or -1 */
+};
+
+static int gmatch_next(lua_State *L)
+{
+    size_t size, pattern_size;
+    const char *subject = lua_tolstring(L, lua_upvalueindex(SUBJECT), &size);
+    const char *pattern =
+        lua_tolstring(L, lua_upvalueindex(PATTERN), &pattern_size);
+    lua_Integer next = lua_tointeger(L, lua_upvalueindex(NEXT));
+    lua_Integer last = lua_tointeger(L, lua_upvalueindex(LAST));
+    mp__pattern m;
+    mp__pattern_init(&m, L, subject, size, pattern, pattern_size);
+    for (const char *s = subject + next; s <= m.subject_end; s++) {
+        const char *end = mp__pattern_match(&m, s);
+        /* An empty match right after a match is not one. */
+        if (end == NULL || end - subject == last)
+            continue;
+        lua_pushinteger(L, end - subject);
+        lua_pushvalue(L, -1);
+        lua_replace(L, lua_upvalueindex(NEXT));
+        lua_replace(L, lua_upvalueindex(LAST));
+        return mp__pattern_push_all(&m, s, end);
+    }
+    return 0;
+}
+
+int mp__string_gmatch(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    lua_pushinteger(L, 0);
+    lua_pushinteger(L, -1);
+    lua_pushcclosure(L, gmatch_next, 4);
+    return 1;
+}
