@@ -1,0 +1,127 @@
+/* The type moonpool._core.Kernel. It may be subclassed: the package adds what
+ * can be said in Python. */
+#include "kernel.h"
+
+#include <string.h>
+#include <structmember.h>
+
+#include "errors.h"
+
+/* The state of the module that defines the type, or the first of its bases
+ * that one defines. */
+static mpy_state *state_of(PyTypeObject *type)
+{
+    for (; type != NULL; type = PyType_GetSlot(type, Py_tp_base)) {
+        if (!(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE))
+            break;
+        mpy_state *state = PyType_GetModuleState(type);
+        if (state != NULL)
+            return state;
+        PyErr_Clear();
+    }
+    PyErr_SetString(PyExc_SystemError, "not a type of moonpool._core");
+    return NULL;
+}
+
+static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+{
+    static const char *const names[] = {"source", "signature", "name",
+                                        "strict", "fastmath",  NULL};
+    PyObject *source;
+    mp_kernel_options options = {0};
+    int strict = 0, fastmath = 0;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kw, "U|$zzpp:Kernel", (char **)(uintptr_t)names, &source,
+            &options.signature, &options.name, &strict, &fastmath))
+        return NULL;
+    options.strict = strict != 0;
+    options.fastmath = fastmath != 0;
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(source, &size);
+    mpy_state *state = state_of(type);
+    if (text == NULL || state == NULL)
+        return NULL;
+
+    mpy_kernel *self = (mpy_kernel *)mpy_new_object(type);
+    if (self == NULL)
+        return NULL;
+    mp_error err = {0};
+    if (mp_kernel_new(text, (size_t)size, &options, &self->kernel, &err) !=
+        MP_OK) {
+        mpy_error_raise(state, &err, NULL, MPY_UNIT_ELEMENT);
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->strict = options.strict;
+    self->fastmath = options.fastmath;
+    self->signature = options.signature
+                          ? PyUnicode_FromString(options.signature)
+                          : Py_NewRef(Py_None);
+    if (self->signature == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static void kernel_dealloc(PyObject *object)
+{
+    mpy_kernel *self = (mpy_kernel *)object;
+    if (self->kernel != NULL)
+        mp_kernel_release(self->kernel);
+    Py_XDECREF(self->signature);
+    mpy_free_object(object);
+}
+
+static PyObject *kernel_source(PyObject *object, void *closure)
+{
+    (void)closure;
+    size_t size;
+    const char *source =
+        mp_kernel_source(((mpy_kernel *)object)->kernel, &size);
+    return PyUnicode_DecodeUTF8(source, (Py_ssize_t)size, NULL);
+}
+
+static PyObject *kernel_name(PyObject *object, void *closure)
+{
+    (void)closure;
+    const char *name = mp_kernel_name(((mpy_kernel *)object)->kernel);
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
+}
+
+mp_kernel *mpy_kernel_of(mpy_state *state, PyObject *object)
+{
+    if (PyObject_TypeCheck(object, state->kernel_type))
+        return ((mpy_kernel *)object)->kernel;
+    PyErr_Format(PyExc_TypeError, "a Kernel is needed, not %R",
+                 Py_TYPE(object));
+    return NULL;
+}
+
+static PyGetSetDef kernel_getset[] = {
+    {"source", kernel_source, NULL, NULL, NULL},
+    {"name", kernel_name, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef kernel_members[] = {
+    {"signature", T_OBJECT, offsetof(mpy_kernel, signature), READONLY, NULL},
+    {"strict", T_BOOL, offsetof(mpy_kernel, strict), READONLY, NULL},
+    {"fastmath", T_BOOL, offsetof(mpy_kernel, fastmath), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot kernel_slots[] = {
+    {Py_tp_new, MPY_SLOT(kernel_new)},
+    {Py_tp_dealloc, MPY_SLOT(kernel_dealloc)},
+    {Py_tp_getset, kernel_getset},
+    {Py_tp_members, kernel_members},
+    {0, NULL},
+};
+
+PyType_Spec mpy_kernel_spec = {
+    .name = "moonpool._core.Kernel",
+    .basicsize = sizeof(mpy_kernel),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = kernel_slots,
+};

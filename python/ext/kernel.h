@@ -1,0 +1,19 @@
+/* The type moonpool._core.Kernel: a checked Lua source with its options. */
+#ifndef MPY_KERNEL_H
+#define MPY_KERNEL_H
+
+#include "ext.h"
+
+typedef struct mpy_kernel {
+    PyObject_HEAD mp_kernel *kernel; /* owned; never NULL once made */
+    PyObject *signature;             /* str or None */
+    bool strict;
+    bool fastmath;
+} mpy_kernel;
+
+extern PyType_Spec mpy_kernel_spec;
+
+/* The kernel that `object` is, borrowed; TypeError where it is none. */
+mp_kernel *mpy_kernel_of(mpy_state *state, PyObject *object);
+
+#endif

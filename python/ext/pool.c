@@ -1,0 +1,402 @@
+/* The type moonpool._core.Pool: its life, its counters and its completion
+ * queue. How jobs are started is in start.c. */
+#include "pool.h"
+
+#include <errno.h>
+#include <string.h>
+#include <structmember.h>
+#include <time.h>
+
+#include "errors.h"
+#include "job.h"
+#include "start.h"
+
+/* How often a closing thread looks for signals, in seconds. */
+#define SIGNAL_INTERVAL 0.05
+
+static int gate_init(mpy_pool *self)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        goto fail;
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int failed = pthread_cond_init(&self->idle, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    if (failed)
+        goto fail;
+    if (pthread_mutex_init(&self->lock, NULL) != 0) {
+        (void)pthread_cond_destroy(&self->idle);
+        goto fail;
+    }
+    self->users = 0;
+    return 0;
+fail:
+    PyErr_SetString(PyExc_RuntimeError, "no mutex could be made");
+    return -1;
+}
+
+/* mp_pool_new() starts threads, so it goes without the GIL. */
+typedef struct opening {
+    mp_pool_options options;
+    mp_pool *pool;
+    mp_status status;
+    mp_error err;
+} opening;
+
+static void open_body(void *ud)
+{
+    opening *o = ud;
+    o->status = mp_pool_new(&o->options, &o->pool, &o->err);
+}
+
+static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+{
+    static const char *const names[] = {"workers", "memory_limit", "timeout",
+                                        "sandbox", "setup",        NULL};
+    opening o = {.pool = NULL};
+    mp_pool_options_init(&o.options);
+    unsigned long long limit;
+    int sandbox;
+    Py_ssize_t setup_size;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kw, "iKdpz#:Pool", (char **)(uintptr_t)names,
+            &o.options.workers, &limit, &o.options.timeout, &sandbox,
+            &o.options.setup, &setup_size))
+        return NULL;
+    o.options.memory_limit = (size_t)limit;
+    o.options.sandbox = sandbox != 0;
+    o.options.setup_size = (size_t)setup_size;
+    mpy_state *state = PyType_GetModuleState(type);
+    if (state == NULL)
+        return NULL;
+    mpy_unlocked(open_body, &o);
+    if (o.status != MP_OK) {
+        mpy_error_raise(state, &o.err, NULL, MPY_UNIT_ELEMENT);
+        return NULL;
+    }
+    mpy_pool *self = (mpy_pool *)mpy_new_object(type);
+    if (self == NULL || gate_init(self) < 0) {
+        mp_pool_free(o.pool);
+        if (self != NULL)
+            mpy_free_object((PyObject *)self);
+        return NULL;
+    }
+    self->state = state;
+    self->pool = o.pool;
+    return (PyObject *)self;
+}
+
+static void free_body(void *ud)
+{
+    mp_pool_free(ud);
+}
+
+static void free_pool(mpy_pool *self)
+{
+    mp_pool *pool = self->pool;
+    self->pool = NULL;
+    if (pool != NULL)
+        mpy_unlocked(free_body, pool);
+}
+
+static void pool_dealloc(PyObject *object)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    free_pool(self);
+    (void)pthread_cond_destroy(&self->idle);
+    (void)pthread_mutex_destroy(&self->lock);
+    mpy_free_object(object);
+}
+
+/* ---- the gate ----------------------------------------------------------- */
+
+int mpy_pool_enter(mpy_pool *self)
+{
+    if (self->closed || self->pool == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the pool is closed: make a new moonpool.Pool()");
+        return -1;
+    }
+    (void)pthread_mutex_lock(&self->lock);
+    self->users++;
+    (void)pthread_mutex_unlock(&self->lock);
+    return 0;
+}
+
+void mpy_pool_leave(mpy_pool *self)
+{
+    (void)pthread_mutex_lock(&self->lock);
+    /* Calls that a fork has cut off were counted out by abandon(). */
+    if (self->users > 0)
+        self->users--;
+    bool last = self->users == 0;
+    if (last)
+        (void)pthread_cond_broadcast(&self->idle);
+    (void)pthread_mutex_unlock(&self->lock);
+    if (last && self->orphan)
+        free_pool(self);
+}
+
+void mpy_pool_handler_enter(mpy_pool *self)
+{
+    self->handler = PyThread_get_thread_ident();
+}
+
+void mpy_pool_handler_leave(mpy_pool *self)
+{
+    self->handler = 0;
+}
+
+/* Waiting for the gate to be idle, one turn. */
+typedef struct idling {
+    mpy_pool *pool;
+    double seconds;
+    bool idle;
+} idling;
+
+static void idle_body(void *ud)
+{
+    idling *w = ud;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    long nanoseconds = until.tv_nsec + (long)(w->seconds * 1e9);
+    until.tv_sec += nanoseconds / 1000000000L;
+    until.tv_nsec = nanoseconds % 1000000000L;
+    (void)pthread_mutex_lock(&w->pool->lock);
+    int result = 0;
+    while (w->pool->users > 0 && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&w->pool->idle, &w->pool->lock, &until);
+    w->idle = w->pool->users == 0;
+    (void)pthread_mutex_unlock(&w->pool->lock);
+}
+
+/* 1: nobody uses the pool any more; 0: not so within the time; -1: a signal
+ * handler raised. */
+static int wait_idle(mpy_pool *self, double seconds)
+{
+    for (;;) {
+        idling w = {self, SIGNAL_INTERVAL, false};
+        if (seconds >= 0 && seconds < w.seconds)
+            w.seconds = seconds;
+        mpy_unlocked(idle_body, &w);
+        if (w.idle)
+            return 1;
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+        if (seconds >= 0) {
+            seconds -= w.seconds;
+            if (seconds <= 0)
+                return 0;
+        }
+    }
+}
+
+/* ---- methods ------------------------------------------------------------ */
+
+static PyObject *pool_enter(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    if (mpy_pool_enter((mpy_pool *)object) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pool_leave(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mpy_pool_leave((mpy_pool *)object);
+    Py_RETURN_NONE;
+}
+
+/* close(cancel): no new calls from now on. */
+static PyObject *pool_close(PyObject *object, PyObject *cancel)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    int cancelling = PyObject_IsTrue(cancel);
+    if (cancelling < 0)
+        return NULL;
+    self->closed = true;
+    if (cancelling) {
+        self->cancelled = true;
+        if (self->pool != NULL)
+            mp_pool_cancel(self->pool);
+    }
+    Py_RETURN_NONE;
+}
+
+/* free(seconds): waits for the calls that use the pool, then frees it. False
+ * where they have not ended in time; where the caller is a signal handler
+ * inside of one, the last of them frees the pool. */
+static PyObject *pool_free(PyObject *object, PyObject *seconds)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    double limit = PyFloat_AsDouble(seconds);
+    if (limit == -1 && PyErr_Occurred())
+        return NULL;
+    self->closed = true;
+    if (self->handler == PyThread_get_thread_ident()) {
+        self->orphan = true;
+        Py_RETURN_FALSE;
+    }
+    int idle = wait_idle(self, limit);
+    if (idle < 0)
+        return NULL;
+    if (idle)
+        free_pool(self);
+    return PyBool_FromLong(idle);
+}
+
+/* After a fork, in the child: the mutex may be held by a thread that is not
+ * there. */
+static PyObject *pool_abandon(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mpy_pool *self = (mpy_pool *)object;
+    self->epoch++;
+    self->closed = true;
+    if (self->pool != NULL)
+        mp_pool_abandon(self->pool);
+    self->pool = NULL;
+    if (gate_init(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* One mp_pool_next_ended(). */
+typedef struct taking {
+    mp_pool *pool;
+    double seconds;
+    mp_job *job;
+} taking;
+
+static void take_body(void *ud)
+{
+    taking *t = ud;
+    t->job = mp_pool_next_ended(t->pool, t->seconds);
+}
+
+static PyObject *pool_next_ended(PyObject *object, PyObject *seconds)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    double limit = PyFloat_AsDouble(seconds);
+    if (limit == -1 && PyErr_Occurred())
+        return NULL;
+    taking t = {self->pool, limit, NULL};
+    if (t.pool != NULL)
+        mpy_unlocked(take_body, &t);
+    if (t.job == NULL)
+        Py_RETURN_NONE;
+    /* The reference that the queue held passes on to the caller. */
+    mpy_job *job = (mpy_job *)mp_job_tag(t.job);
+    job->queued = false;
+    return (PyObject *)job;
+}
+
+static PyObject *pool_wake(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mpy_pool *self = (mpy_pool *)object;
+    if (self->pool != NULL)
+        mp_pool_wake(self->pool);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pool_stats(PyObject *object, PyObject *worker)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    long number = PyLong_AsLong(worker);
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+    mp_worker_stats stats = {0};
+    if (self->pool != NULL)
+        mp_pool_stats(self->pool, (int)number, &stats);
+    return Py_BuildValue("LLdLLL", (long long)stats.chunks,
+                         (long long)stats.items, stats.busy,
+                         (long long)stats.memory, (long long)stats.memory_peak,
+                         (long long)stats.states);
+}
+
+static PyObject *span_object(const mp_span *span)
+{
+    PyObject *kernel = PyUnicode_DecodeUTF8(
+        span->kernel, (Py_ssize_t)strlen(span->kernel), "replace");
+    return Py_BuildValue("KNLLdd", (unsigned long long)span->job, kernel,
+                         (long long)span->lo, (long long)span->hi, span->start,
+                         span->end);
+}
+
+/* The most spans of a worker that are asked for. */
+#define MAX_SPANS 65536
+
+static PyObject *pool_trace(PyObject *object, PyObject *worker)
+{
+    mpy_pool *self = (mpy_pool *)object;
+    long number = PyLong_AsLong(worker);
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+    mp_span *spans = PyMem_Calloc(MAX_SPANS, sizeof *spans);
+    if (spans == NULL)
+        return PyErr_NoMemory();
+    int count = 0;
+    if (self->pool != NULL)
+        count = mp_pool_trace(self->pool, (int)number, spans, MAX_SPANS);
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list != NULL && i < count; i++) {
+        PyObject *span = span_object(&spans[i]);
+        if (span == NULL || PyList_Append(list, span) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(span);
+    }
+    PyMem_Free(spans);
+    return list;
+}
+
+static PyObject *pool_workers(PyObject *object, void *closure)
+{
+    (void)closure;
+    mpy_pool *self = (mpy_pool *)object;
+    return PyLong_FromLong(self->pool ? mp_pool_workers(self->pool) : 0);
+}
+
+static PyMethodDef pool_methods[] = {
+    {"enter", pool_enter, METH_NOARGS, NULL},
+    {"leave", pool_leave, METH_NOARGS, NULL},
+    {"close", pool_close, METH_O, NULL},
+    {"free", pool_free, METH_O, NULL},
+    {"abandon", pool_abandon, METH_NOARGS, NULL},
+    {"next_ended", pool_next_ended, METH_O, NULL},
+    {"wake", pool_wake, METH_NOARGS, NULL},
+    {"stats", pool_stats, METH_O, NULL},
+    {"trace", pool_trace, METH_O, NULL},
+    {"map", MPY_METHOD(mpy_start_map_now), METH_FASTCALL, NULL},
+    {"map_start", MPY_METHOD(mpy_start_map), METH_FASTCALL, NULL},
+    {"map_probe", MPY_METHOD(mpy_start_probe), METH_FASTCALL, NULL},
+    {"run_start", MPY_METHOD(mpy_start_run), METH_FASTCALL, NULL},
+    {"reduce_start", MPY_METHOD(mpy_start_reduce), METH_FASTCALL, NULL},
+    {"call_start", MPY_METHOD(mpy_start_call), METH_FASTCALL, NULL},
+    {"setup_start", MPY_METHOD(mpy_start_setup), METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef pool_getset[] = {
+    {"workers", pool_workers, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef pool_members[] = {
+    {"closed", T_BOOL, offsetof(mpy_pool, closed), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot pool_slots[] = {
+    {Py_tp_new, MPY_SLOT(pool_new)}, {Py_tp_dealloc, MPY_SLOT(pool_dealloc)},
+    {Py_tp_methods, pool_methods},   {Py_tp_getset, pool_getset},
+    {Py_tp_members, pool_members},   {0, NULL},
+};
+
+PyType_Spec mpy_pool_spec = {
+    .name = "moonpool._core.Pool",
+    .basicsize = sizeof(mpy_pool),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = pool_slots,
+};

@@ -1,0 +1,29 @@
+/* The methods of moonpool._core.Pool that start jobs. All take their arguments
+ * by position; see _core.pyi for their names and meaning. */
+#ifndef MPY_START_H
+#define MPY_START_H
+
+#include "ext.h"
+
+PyObject *mpy_start_map_now(PyObject *pool, PyObject *const *args,
+                            Py_ssize_t nargs);
+PyObject *mpy_start_map(PyObject *pool, PyObject *const *args,
+                        Py_ssize_t nargs);
+PyObject *mpy_start_probe(PyObject *pool, PyObject *const *args,
+                          Py_ssize_t nargs);
+PyObject *mpy_start_run(PyObject *pool, PyObject *const *args,
+                        Py_ssize_t nargs);
+PyObject *mpy_start_reduce(PyObject *pool, PyObject *const *args,
+                           Py_ssize_t nargs);
+PyObject *mpy_start_call(PyObject *pool, PyObject *const *args,
+                         Py_ssize_t nargs);
+PyObject *mpy_start_setup(PyObject *pool, PyObject *const *args,
+                          Py_ssize_t nargs);
+
+/* Shapes of a map or a reduction, without a pool: functions of the module. */
+PyObject *mpy_start_map_shape(PyObject *module, PyObject *const *args,
+                              Py_ssize_t nargs);
+PyObject *mpy_start_reduce_shape(PyObject *module, PyObject *const *args,
+                                 Py_ssize_t nargs);
+
+#endif
