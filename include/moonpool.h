@@ -372,8 +372,9 @@ MP_API mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
                                  const mp_job_options *options, mp_job **out,
                                  mp_error *err);
 
-/* One call of any Lua function: arguments and results are messages (see
- * mp_message below), and the views are what MP_TAG_ARRAY items refer to. */
+/* One call of any Lua function. Its arguments come as a message (see
+ * mp_message below), one MP_TAG_LIST with an item an argument, and its
+ * results go the same way; the views are what MP_TAG_ARRAY items refer to. */
 typedef struct mp_call_spec {
     mp_kernel *kernel;
     const char *message; /* copied */

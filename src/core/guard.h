@@ -24,9 +24,9 @@
 
 typedef struct mp_guard {
     pthread_mutex_t lock;
-    lua_State *running;  /* guarded by lock; written by the worker only */
-    const void *task;    /* guarded by lock */
-    _Atomic int stop;    /* atomic; an mp_status, MP_OK: go on */
+    lua_State *running; /* guarded by lock; written by the worker only */
+    const void *task;   /* guarded by lock */
+    _Atomic int stop;   /* atomic; an mp_status, MP_OK: go on */
 } mp_guard;
 
 mp_status mp_guard_init(mp_guard *guard, mp_error *err);

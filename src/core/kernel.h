@@ -13,14 +13,14 @@
 
 struct mp_kernel {
     _Atomic int references;
-    uint64_t hash;      /* of source, name and options; fixed after new */
-    size_t size;        /* of the source; fixed after new */
-    char *source;       /* fixed after new */
-    char name[64];      /* fixed after new */
+    uint64_t hash;           /* of source, name and options; fixed after new */
+    size_t size;             /* of the source; fixed after new */
+    char *source;            /* fixed after new */
+    char name[64];           /* fixed after new */
     mp_signature *signature; /* NULL where there is none; fixed after new */
-    bool bare;          /* the source is a function; fixed after new */
-    bool strict;        /* fixed after new */
-    bool fastmath;      /* fixed after new */
+    bool bare;               /* the source is a function; fixed after new */
+    bool strict;             /* fixed after new */
+    bool fastmath;           /* fixed after new */
 };
 
 /* Whether two kernels have the same source, name and options. */

@@ -7,7 +7,7 @@
 
 /* One core dimension: a name, given by its number, or a fixed size. */
 typedef struct mp_core_dim {
-    int name;      /* index into names, or -1 for a fixed size */
+    int name; /* index into names, or -1 for a fixed size */
     int64_t fixed;
 } mp_core_dim;
 

@@ -83,6 +83,8 @@ mp_status mp_state_new(const mp_state_options *options, mp_guard *guard,
     if (state == NULL)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a Lua state");
     mp_memory_init(&state->memory, options->memory_limit);
+    if (options->fail_after != 0)
+        state->memory.fail_after = options->fail_after;
     state->guard = guard;
     state->worker = options->worker;
     state->arrays = options->arrays;

@@ -14,12 +14,16 @@ typedef struct mp_state_options {
     int worker;          /* number of the worker, from 1: num.worker() */
     size_t memory_limit; /* bytes, 0: none */
     bool sandbox;
-    lua_CFunction open;  /* called once with the new state, or NULL; [0, 0, v] */
-    void *arrays;        /* what src/buffer wants to find in the state */
+    lua_CFunction open; /* called once with the new state, or NULL; [0, 0, v] */
+    void *arrays;       /* what src/buffer wants to find in the state */
 } mp_state_options;
 
 /* How many kernels a state keeps loaded; the least recently used goes. */
+#ifdef MP_HARD
+#define MP_STATE_KERNELS 2
+#else
 #define MP_STATE_KERNELS 64
+#endif
 
 typedef struct mp_loaded {
     mp_kernel *kernel; /* retained */
@@ -28,14 +32,14 @@ typedef struct mp_loaded {
 } mp_loaded;
 
 typedef struct mp_state {
-    lua_State *L;     /* the main coroutine */
+    lua_State *L; /* the main coroutine */
     mp_memory memory;
-    mp_guard *guard;  /* borrowed from the worker, which outlives the state */
+    mp_guard *guard; /* borrowed from the worker, which outlives the state */
     mp_random random;
     int worker;
-    void *arrays;     /* borrowed; see mp_state_options */
-    mp_error *err;    /* where mp_state_call() wants an error, or NULL */
-    unsigned clock;   /* stamp of the latest use of a kernel */
+    void *arrays;   /* borrowed; see mp_state_options */
+    mp_error *err;  /* where mp_state_call() wants an error, or NULL */
+    unsigned clock; /* stamp of the latest use of a kernel */
     int nloaded;
     mp_loaded loaded[MP_STATE_KERNELS];
 } mp_state;

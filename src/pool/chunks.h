@@ -1,0 +1,31 @@
+/* Chunks: how a worker takes a job's items, a few at a time. The size adapts
+ * so that a chunk takes about half a millisecond: dispatch costs little, and
+ * uneven work balances. */
+#ifndef MP_POOL_CHUNKS_H
+#define MP_POOL_CHUNKS_H
+
+#include "moonpool.h"
+
+struct mp_worker;
+
+typedef struct mp_chunks {
+    struct mp_worker *worker;
+    mp_job *job;
+    int64_t lo, hi;  /* the chunk at hand, empty before the first */
+    int64_t size;    /* of the next one */
+    int64_t most;    /* size never exceeds this, for balance */
+    int64_t start;   /* when the chunk at hand was taken, monotonic ns */
+    int64_t at;      /* the item at hand, for errors; the body sets it */
+} mp_chunks;
+
+void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker,
+                     mp_job *job);
+
+/* Notes the chunk at hand as done and takes the next one; false when there is
+ * none, or the job is stopped. Raises nothing. */
+bool mp__chunks_next(mp_chunks *chunks);
+
+/* After an error in the middle of a chunk: notes the time it took. */
+void mp__chunks_abort(mp_chunks *chunks);
+
+#endif

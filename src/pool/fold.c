@@ -1,0 +1,133 @@
+/* The shape of a reduction. */
+#include "pool/fold.h"
+
+
+#include "buffer/view.h"
+#include "pool/combine.h"
+
+/* A fold is cut into at most so many blocks, and a long one into blocks of at
+ * least so many elements. Both depend on nothing but the fold's length, so
+ * the order of combination does too. */
+#define MOST_BLOCKS 4096
+#define LEAST_BLOCK 1024
+/* A short fold is cut into so many blocks: its kernel may be slow. */
+#define FEW_BLOCKS 64
+
+static int64_t block_size(int64_t length)
+{
+    int64_t few = (length + FEW_BLOCKS - 1) / FEW_BLOCKS;
+    if (few <= LEAST_BLOCK)
+        return few < 1 ? 1 : few;
+    int64_t many = (length + MOST_BLOCKS - 1) / MOST_BLOCKS;
+    return many < LEAST_BLOCK ? LEAST_BLOCK : many;
+}
+
+static mp_status broadcast(const mp_reduce_spec *spec, mp_shape *shape,
+                           mp_error *err)
+{
+    shape->ndim = 0;
+    bool any = false;
+    for (int k = 0; k < spec->nargs; k++) {
+        const mp_view *view = spec->args[k].view;
+        if (view == NULL)
+            continue;
+        any = true;
+        mp_status status = mp_view_check(view, err);
+        if (status == MP_OK)
+            status = mp_shape_broadcast(shape, view, view->ndim, err);
+        if (status != MP_OK)
+            return status;
+    }
+    return any ? MP_OK
+               : mp_error_set(err, MP_TYPE,
+                              "a reduction needs an array to reduce");
+}
+
+/* Marks the dimensions to fold. */
+static mp_status choose_axes(const mp_reduce_spec *spec, int ndim,
+                             bool *folded, mp_error *err)
+{
+    for (int d = 0; d < ndim; d++)
+        folded[d] = spec->whole;
+    for (int i = 0; !spec->whole && i < spec->naxes; i++) {
+        int axis = spec->axes[i];
+        if (axis < 0 || axis >= ndim)
+            return mp_error_set(err, MP_VALUE,
+                                "axis %d is out of bounds for %d dimensions",
+                                axis, ndim);
+        if (folded[axis])
+            return mp_error_set(err, MP_VALUE, "axis %d is given twice",
+                                axis);
+        folded[axis] = true;
+    }
+    return MP_OK;
+}
+
+static void append(mp_fold *fold, const mp_shape *shape, int d)
+{
+    fold->order[fold->common.ndim] = d;
+    fold->common.extent[fold->common.ndim++] = shape->extent[d];
+}
+
+mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
+                        mp_error *err)
+{
+    mp_shape shape;
+    bool folded[MP_MAX_NDIM];
+    mp_status status = broadcast(spec, &shape, err);
+    if (status == MP_OK)
+        status = choose_axes(spec, shape.ndim, folded, err);
+    if (status != MP_OK)
+        return status;
+    fold->ndim = shape.ndim;
+    fold->common.ndim = fold->kept.ndim = 0;
+    mp_shape rest = {.ndim = 0};
+    for (int d = 0; d < shape.ndim; d++) {
+        if (!folded[d]) {
+            append(fold, &shape, d);
+            fold->kept.extent[fold->kept.ndim++] = shape.extent[d];
+        }
+    }
+    for (int d = 0; d < shape.ndim; d++) {
+        if (folded[d]) {
+            append(fold, &shape, d);
+            rest.extent[rest.ndim++] = shape.extent[d];
+        }
+    }
+    status = mp_shape_size(&fold->kept, &fold->nkept, err);
+    if (status == MP_OK)
+        status = mp_shape_size(&rest, &fold->length, err);
+    if (status != MP_OK)
+        return status;
+    bool whole = spec->combine == MP_COMBINE_NONE;
+    fold->block = whole ? fold->length : block_size(fold->length);
+    fold->nblocks =
+        whole || fold->length == 0
+            ? 1
+            : (fold->length + fold->block - 1) / fold->block;
+    fold->lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
+    return MP_OK;
+}
+
+void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out)
+{
+    *out = *view;
+    out->ndim = fold->ndim;
+    int missing = fold->ndim - view->ndim;
+    for (int i = 0; i < fold->ndim; i++) {
+        int d = fold->order[i] - missing;
+        bool stretched = d < 0 || view->shape[d] == 1;
+        out->shape[i] = fold->common.extent[i];
+        out->strides[i] = stretched ? 0 : view->strides[d];
+    }
+}
+
+mp_status mp_reduce_shape(const mp_reduce_spec *spec, mp_shape *out,
+                          mp_error *err)
+{
+    mp_fold fold;
+    mp_status status = mp__fold_init(&fold, spec, err);
+    if (status == MP_OK)
+        *out = fold.kept;
+    return status;
+}

@@ -1,0 +1,33 @@
+/* The shape of a reduction: which dimensions are kept and which folded, and
+ * how each fold is cut into blocks. */
+#ifndef MP_POOL_FOLD_H
+#define MP_POOL_FOLD_H
+
+#include "buffer/loop.h"
+#include "moonpool.h"
+
+/* Lanes of a fold by an operator: block element j goes to accumulator
+ * j % MP_LANES, so that a compiled kernel can keep them in SIMD registers and
+ * still give the bits that the interpreted one gives. */
+#define MP_LANES 32
+
+typedef struct mp_fold {
+    mp_shape kept;      /* the shape of the result */
+    int64_t nkept;      /* elements of the result */
+    int64_t length;     /* elements that are folded into one */
+    int64_t block;      /* elements a block, but for the last one */
+    int64_t nblocks;    /* blocks a fold, at least 1 */
+    int lanes;          /* MP_LANES or 1 */
+    int ndim;           /* of the arguments' common shape */
+    int order[MP_MAX_NDIM]; /* kept dimensions, then folded ones */
+    mp_shape common;    /* the arguments' common shape, in that order */
+} mp_fold;
+
+mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
+                        mp_error *err);
+
+/* `view` broadcast to the common shape, its dimensions in the fold's order.
+ * The flat index of element j of fold i is then i * length + j. */
+void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out);
+
+#endif

@@ -1,0 +1,191 @@
+/* Jobs: their life, and what a caller can ask of them. */
+#include "pool/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/clock.h"
+#include "pool/pool.h"
+
+/* ---- life --------------------------------------------------------------- */
+
+static void destroy(mp_job *job)
+{
+    if (job->ops->destroy != NULL)
+        job->ops->destroy(job);
+    mp_args_destroy(&job->args);
+    mp_kernel_release(job->kernel);
+    pthread_cond_destroy(&job->ended);
+    free(job->taken);
+    free(job->results);
+    free(job);
+}
+
+static void apply_options(mp_job *job, const mp_job_options *options)
+{
+    job->timeout = job->pool->timeout;
+    if (options == NULL)
+        return;
+    if (options->timeout != 0)
+        job->timeout = options->timeout;
+    job->notify = options->notify;
+    job->tag = options->tag;
+}
+
+mp_status mp__job_new(size_t size, const mp_job_ops *ops, mp_pool *pool,
+                      mp_kernel *kernel, int nargs, const mp_arg *args,
+                      const mp_job_options *options, mp_job **out,
+                      mp_error *err)
+{
+    mp_job *job = calloc(1, size);
+    if (job == NULL)
+        return mp_error_set(err, MP_NO_MEMORY, "no memory for a job");
+    int code = mp_clock_cond_init(&job->ended);
+    if (code != 0) {
+        free(job);
+        return mp_error_set(err, MP_NO_MEMORY, "cannot make a condition: %s",
+                            strerror(code));
+    }
+    mp_status status = mp_args_init(&job->args, nargs, args, err);
+    if (status != MP_OK) {
+        pthread_cond_destroy(&job->ended);
+        free(job);
+        return status;
+    }
+    job->ops = ops;
+    job->pool = mp__pool_retain(pool);
+    job->kernel = kernel != NULL ? mp_kernel_retain(kernel) : NULL;
+    atomic_init(&job->references, 1);
+    job->deadline = MP_NEVER;
+    job->first = -1;
+    job->error.index = -1;
+    apply_options(job, options);
+    *out = job;
+    return MP_OK;
+}
+
+mp_job *mp__job_retain(mp_job *job)
+{
+    /* Relaxed: who retains holds a reference already. */
+    atomic_fetch_add_explicit(&job->references, 1, memory_order_relaxed);
+    return job;
+}
+
+void mp__job_release(mp_job *job)
+{
+    /* Release, then acquire: the last one sees what the others did. */
+    if (atomic_fetch_sub_explicit(&job->references, 1,
+                                  memory_order_acq_rel) != 1)
+        return;
+    mp_pool *pool = job->pool;
+    destroy(job);
+    mp__pool_release(pool);
+}
+
+mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err)
+{
+    job->results = calloc((size_t)count + 1, sizeof *job->results);
+    if (job->results == NULL)
+        return mp_error_set(err, MP_NO_MEMORY,
+                            "no memory for %lld results", (long long)count);
+    job->nresults = count;
+    return MP_OK;
+}
+
+void mp_job_abandon(mp_job *job)
+{
+    if (job != NULL)
+        destroy(job);
+}
+
+void mp_job_free(mp_job *job)
+{
+    if (job == NULL)
+        return;
+    mp_job_stop(job, MP_CANCELLED);
+    mp_job_wait(job, -1);
+    mp_pool *pool = job->pool;
+    pthread_mutex_lock(&pool->lock);
+    if (job->listed) {
+        mp_job **at = &pool->ended_first;
+        mp_job *before = NULL;
+        while (*at != job) {
+            before = *at;
+            at = &before->ended_following;
+        }
+        *at = job->ended_following;
+        if (pool->ended_last == job)
+            pool->ended_last = before;
+        job->listed = false;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    mp__job_release(job);
+}
+
+/* ---- waiting and stopping ----------------------------------------------- */
+
+bool mp_job_wait(mp_job *job, double seconds)
+{
+    int64_t deadline = mp_clock_after(seconds);
+    pthread_mutex_lock(&job->pool->lock);
+    while (job->phase != MP_ENDED &&
+           (deadline == MP_NEVER || mp_clock_now() < deadline))
+        mp_clock_cond_wait(&job->ended, &job->pool->lock, deadline);
+    bool ended = job->phase == MP_ENDED;
+    pthread_mutex_unlock(&job->pool->lock);
+    return ended;
+}
+
+void mp_job_stop(mp_job *job, mp_status status)
+{
+    mp_error err;
+    if (status == MP_TIMEOUT)
+        mp__timer_error(job, &err);
+    else
+        mp_error_set(&err, status, "%s", mp_status_text(status));
+    pthread_mutex_lock(&job->pool->lock);
+    mp__pool_stop(job->pool, job, &err);
+    pthread_mutex_unlock(&job->pool->lock);
+}
+
+/* ---- questions ---------------------------------------------------------- */
+
+mp_phase mp_job_phase(const mp_job *job)
+{
+    pthread_mutex_lock(&job->pool->lock);
+    mp_phase phase = job->phase;
+    pthread_mutex_unlock(&job->pool->lock);
+    return phase;
+}
+
+void mp_job_progress(const mp_job *job, int64_t *done, int64_t *total)
+{
+    *done = atomic_load_explicit(&job->done, memory_order_relaxed);
+    *total = job->end;
+}
+
+mp_status mp_job_status(const mp_job *job)
+{
+    return job->error.status;
+}
+
+const mp_error *mp_job_error(const mp_job *job)
+{
+    return &job->error;
+}
+
+const mp_value *mp_job_results(const mp_job *job, int64_t *count)
+{
+    *count = job->nresults;
+    return job->results;
+}
+
+int64_t mp_job_first(const mp_job *job)
+{
+    return job->first;
+}
+
+uintptr_t mp_job_tag(const mp_job *job)
+{
+    return job->tag;
+}

@@ -1,0 +1,58 @@
+/* The pool: its workers, the queue of jobs, deadlines and ended jobs.
+ *
+ * Lock order: mp_pool.lock, then mp_guard.lock or mp_spans.lock. No lock is
+ * held while Lua runs or memory of a job is touched. */
+#ifndef MP_POOL_POOL_H
+#define MP_POOL_POOL_H
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "moonpool.h"
+#include "pool/timer.h"
+#include "pool/worker.h"
+
+struct mp_pool {
+    int nworkers;          /* fixed after new */
+    size_t memory_limit;   /* fixed after new; bytes a worker, 0: none */
+    double timeout;        /* fixed after new; seconds a job, 0: none */
+    bool sandbox;          /* fixed after new */
+    mp_kernel *setup;      /* fixed after new; owned, or NULL */
+    locale_t locale;       /* fixed after new; "C", owned */
+    mp_worker *workers;    /* fixed after new; owned, nworkers of them */
+    _Atomic int references; /* atomic; the owner's and one a job */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;   /* there is a new job, or `stopping` is set */
+    pthread_cond_t notify; /* there is a newly ended job, or `wakes` changed */
+    bool closed;           /* guarded by lock; no new jobs */
+    bool stopping;         /* guarded by lock; workers leave */
+    uint64_t jobs;         /* guarded by lock; ever queued */
+    uint64_t wakes;        /* guarded by lock; calls of mp_pool_wake() */
+    mp_job *first, *last;  /* guarded by lock; jobs that may have work left */
+    mp_job *ended_first, *ended_last; /* guarded by lock; see `notify` */
+    mp_timer timer;        /* guarded by lock */
+};
+
+/* Puts a finished description of a job into the queue, and takes over the
+ * caller's reference until it has ended. On failure the job is released. */
+mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
+                         const mp_job_options *options, mp_job **out,
+                         mp_error *err);
+
+/* Worker thread, with the lock held: the next job that has work for this
+ * worker, marked active, or NULL. */
+mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker);
+
+/* With the lock held: stops a job that has not ended. `err` says why. */
+void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err);
+
+/* Worker thread, with the lock held: the worker has left the job. True if the
+ * worker is to call `finish` now, and then to leave once more. */
+bool mp__pool_leave(mp_pool *pool, mp_job *job);
+
+mp_pool *mp__pool_retain(mp_pool *pool);
+void mp__pool_release(mp_pool *pool);
+
+#endif

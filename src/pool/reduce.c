@@ -1,0 +1,322 @@
+/* Reduce: folds of a kernel over blocks of elements, combined in a tree.
+ *
+ * An item of the job is one block of one fold. Each writes its accumulators
+ * to a place of its own; when all are done, one worker combines them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "buffer/element.h"
+#include "core/state.h"
+#include "pool/chunks.h"
+#include "pool/combine.h"
+#include "pool/fold.h"
+#include "pool/invoke.h"
+#include "pool/job.h"
+#include "pool/pool.h"
+
+typedef struct reduce_job {
+    mp_job job;
+    mp_fold fold;
+    mp_loop loop;           /* over fold.common */
+    int operand[MP_MAX_ARGS]; /* of argument k in the loop, or -1 */
+    int naccs;
+    mp_value init[MP_MAX_ARGS];
+    mp_combine combine;
+    mp_kernel *combine_kernel; /* retained, or NULL */
+    mp_value *partial;      /* owned; naccs values an item */
+} reduce_job;
+
+/* Stack indices of a session: its argument, the function, then the values
+ * that are the same for all elements at FIRST + number of the argument. */
+enum { FUNCTION = 2, FIRST = 3 };
+
+typedef struct session {
+    reduce_job *reduce;
+    mp_chunks chunks;
+    char *at[MP_MAX_ARGS];
+    mp_value lanes[MP_LANES * MP_MAX_ARGS];
+} session;
+
+/* ---- folding a block, in Lua -------------------------------------------- */
+
+/* Takes `count` results off the stack as accumulators. [-n, +0, e] */
+static void take_accumulators(lua_State *L, int count, mp_value *accs)
+{
+    int base = lua_gettop(L) - count;
+    if (!lua_isnil(L, base + count))
+        mp__invoke_bad_count(L, count - 1);
+    for (int k = 0; k < count - 1; k++) {
+        mp_value value = mp_args_to_value(L, base + 1 + k);
+        if (value.kind == MP_KIND_NIL || value.kind == MP_KIND_STRING)
+            mp__invoke_bad_result(L, base + 1 + k, k + 1);
+        accs[k] = value;
+    }
+    lua_settop(L, base);
+}
+
+/* accs = kernel(accs, elements). [-0, +0, e] */
+static void fold_element(lua_State *L, session *s, mp_value *accs)
+{
+    const reduce_job *r = s->reduce;
+    const mp_args *args = &r->job.args;
+    lua_pushvalue(L, FUNCTION);
+    for (int k = 0; k < r->naccs; k++)
+        mp_args_push_value(L, accs[k]);
+    for (int k = 0; k < args->count; k++) {
+        int i = r->operand[k];
+        if (i < 0)
+            lua_pushvalue(L, FIRST + k);
+        else
+            mp_element_push(L, r->loop.operands[i].dtype,
+                            r->loop.operands[i].swapped, s->at[i]);
+    }
+    lua_call(L, r->naccs + args->count, r->naccs + 1);
+    take_accumulators(L, r->naccs + 1, accs);
+}
+
+/* Elements lo to hi of the flat space, into the lanes. [-0, +0, e] */
+static void fold_range(lua_State *L, session *s, int64_t lo, int64_t hi)
+{
+    const reduce_job *r = s->reduce;
+    const mp_loop *loop = &r->loop;
+    mp_random *random = &mp_state_of(L)->random;
+    mp_cursor cursor;
+    int64_t i = lo;
+    while (i < hi) {
+        mp_cursor_seek(loop, &cursor, i);
+        int64_t count = mp_cursor_run(loop, &cursor);
+        if (count > hi - i)
+            count = hi - i;
+        memcpy(s->at, cursor.at, (size_t)loop->noperands * sizeof *s->at);
+        for (int64_t n = 0; n < count; n++, i++) {
+            int64_t lane = r->fold.lanes == 1 ? 0 : (i - lo) % MP_LANES;
+            s->chunks.at = i;
+            random->item = (uint64_t)i;
+            fold_element(L, s, &s->lanes[lane * r->naccs]);
+            for (int k = 0; k < loop->noperands; k++)
+                s->at[k] += loop->operands[k].strides[loop->ndim - 1];
+        }
+    }
+}
+
+/* One item: a block of a fold. [-0, +0, e] */
+static void fold_block(lua_State *L, session *s, int64_t item)
+{
+    reduce_job *r = s->reduce;
+    const mp_fold *fold = &r->fold;
+    size_t group = (size_t)r->naccs * sizeof(mp_value);
+    int64_t nth = item % fold->nblocks;
+    int64_t start = item / fold->nblocks * fold->length;
+    int64_t lo = nth * fold->block;
+    int64_t hi = fold->length - lo > fold->block ? lo + fold->block
+                                                 : fold->length;
+    int64_t lanes = hi - lo < fold->lanes ? hi - lo : fold->lanes;
+    if (lanes == 0)
+        lanes = 1;
+    for (int64_t lane = 0; lane < lanes; lane++)
+        memcpy(&s->lanes[lane * r->naccs], r->init, group);
+    fold_range(L, s, start + lo, start + hi);
+    mp_error err;
+    if (lanes > 1 && mp__combine_tree(r->combine, s->lanes, lanes, r->naccs,
+                                      &err) != MP_OK)
+        luaL_error(L, "%s", err.message);
+    memcpy(&r->partial[item * r->naccs], s->lanes, group);
+}
+
+static int fold_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    const reduce_job *r = s->reduce;
+    const mp_args *args = &r->job.args;
+    int nargs = r->naccs + args->count;
+    mp__invoke_reserve(L, s->chunks.worker, 0,
+                       nargs + args->count + r->naccs + LUA_MINSTACK);
+    mp__invoke_push(L, r->job.kernel, nargs);
+    for (int k = 0; k < args->count; k++) {
+        if (r->operand[k] < 0)
+            mp_args_push_value(L, args->arg[k].value);
+        else
+            lua_pushnil(L);
+    }
+    while (mp__chunks_next(&s->chunks)) {
+        int64_t hi = s->chunks.hi;
+        for (int64_t item = s->chunks.lo; item < hi; item++)
+            fold_block(L, s, item);
+    }
+    return 0;
+}
+
+/* ---- combining, in Lua where a function does it ------------------------- */
+
+/* a = combine(a, b). [-0, +0, e] */
+static void combine_pair(lua_State *L, int naccs, mp_value *a,
+                         const mp_value *b)
+{
+    lua_pushvalue(L, FUNCTION);
+    for (int k = 0; k < naccs; k++)
+        mp_args_push_value(L, a[k]);
+    for (int k = 0; k < naccs; k++)
+        mp_args_push_value(L, b[k]);
+    lua_call(L, 2 * naccs, naccs + 1);
+    take_accumulators(L, naccs + 1, a);
+}
+
+/* The same tree as mp__combine_tree(). */
+static int combine_session(lua_State *L)
+{
+    reduce_job *r = lua_touserdata(L, 1);
+    int64_t count = r->fold.nblocks;
+    luaL_checkstack(L, 3 * r->naccs + LUA_MINSTACK, NULL);
+    mp__invoke_push(L, r->combine_kernel, 2 * r->naccs);
+    for (int64_t i = 0; i < r->fold.nkept; i++) {
+        mp_value *values = r->partial + i * count * r->naccs;
+        for (int64_t width = 1; width < count; width *= 2) {
+            mp_guard_poll(L);
+            for (int64_t j = 0; j + width < count; j += 2 * width)
+                combine_pair(L, r->naccs, values + j * r->naccs,
+                             values + (j + width) * r->naccs);
+        }
+    }
+    return 0;
+}
+
+static mp_status combine(mp_worker *worker, reduce_job *r, mp_error *err)
+{
+    if (r->fold.nblocks == 1)
+        return MP_OK;
+    if (r->combine == MP_COMBINE_KERNEL)
+        return mp__worker_call(worker, combine_session, r, err);
+    for (int64_t i = 0; i < r->fold.nkept; i++) {
+        mp_status status = mp__combine_tree(
+            r->combine, r->partial + i * r->fold.nblocks * r->naccs,
+            r->fold.nblocks, r->naccs, err);
+        if (status != MP_OK)
+            return status;
+    }
+    return MP_OK;
+}
+
+/* ---- the job ------------------------------------------------------------ */
+
+static mp_status reduce_work(mp_worker *worker, mp_job *job, mp_error *err)
+{
+    session s = {.reduce = (reduce_job *)job};
+    mp__chunks_init(&s.chunks, worker, job);
+    mp_status status = mp__worker_call(worker, fold_session, &s, err);
+    if (status != MP_OK) {
+        err->index = s.chunks.at;
+        mp__chunks_abort(&s.chunks);
+    }
+    return status;
+}
+
+static mp_status reduce_finish(mp_worker *worker, mp_job *job, mp_error *err)
+{
+    reduce_job *r = (reduce_job *)job;
+    mp_status status = combine(worker, r, err);
+    if (status != MP_OK)
+        return status;
+    for (int64_t i = 0; i < r->fold.nkept; i++)
+        memcpy(&job->results[i * r->naccs],
+               &r->partial[i * r->fold.nblocks * r->naccs],
+               (size_t)r->naccs * sizeof(mp_value));
+    return MP_OK;
+}
+
+static void reduce_destroy(mp_job *job)
+{
+    reduce_job *r = (reduce_job *)job;
+    mp_loop_destroy(&r->loop);
+    mp_kernel_release(r->combine_kernel);
+    free(r->partial);
+}
+
+static const mp_job_ops reduce_ops = {reduce_work, reduce_finish,
+                                      reduce_destroy};
+
+static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
+{
+    if (spec->naccs < 1 || spec->nargs + spec->naccs > MP_MAX_ARGS)
+        return mp_error_set(err, MP_VALUE,
+                            "%d accumulators and %d arguments: there must be "
+                            "1 accumulator, and at most %d together",
+                            spec->naccs, spec->nargs, MP_MAX_ARGS);
+    for (int k = 0; k < spec->naccs; k++) {
+        mp_kind kind = spec->init[k].kind;
+        if (kind == MP_KIND_NIL || kind == MP_KIND_STRING)
+            return mp_error_set(err, MP_TYPE,
+                                "init %d is not a number or a boolean",
+                                k + 1);
+    }
+    return MP_OK;
+}
+
+static mp_status lay_operands(reduce_job *r, const mp_reduce_spec *spec,
+                              mp_error *err)
+{
+    mp_status status = mp_loop_init(&r->loop, &r->fold.common,
+                                    r->job.args.nviews, err);
+    if (status != MP_OK)
+        return status;
+    int used = 0;
+    for (int k = 0; k < spec->nargs; k++) {
+        r->operand[k] = -1;
+        if (spec->args[k].view == NULL)
+            continue;
+        mp_view arranged;
+        mp__fold_arrange(&r->fold, spec->args[k].view, &arranged);
+        r->operand[k] = used;
+        mp_loop_operand(&r->loop, used++, &arranged, arranged.ndim);
+    }
+    mp_loop_merge(&r->loop);
+    return MP_OK;
+}
+
+static mp_status fill(reduce_job *r, const mp_reduce_spec *spec,
+                      mp_error *err)
+{
+    r->naccs = spec->naccs;
+    memcpy(r->init, spec->init, (size_t)spec->naccs * sizeof *r->init);
+    r->combine = spec->combine;
+    if (spec->combine == MP_COMBINE_KERNEL)
+        r->combine_kernel = mp_kernel_retain(spec->combine_kernel);
+    int64_t count;
+    if (__builtin_mul_overflow(r->fold.nkept, r->fold.nblocks,
+                               &r->job.end) ||
+        __builtin_mul_overflow(r->job.end, spec->naccs, &count))
+        return mp_error_set(err, MP_VALUE, "the reduction is too large");
+    r->partial = calloc((size_t)count + 1, sizeof *r->partial);
+    if (r->partial == NULL)
+        return mp_error_set(err, MP_NO_MEMORY,
+                            "no memory for %lld partial results",
+                            (long long)count);
+    mp_status status =
+        mp__job_results(&r->job, r->fold.nkept * spec->naccs, err);
+    return status == MP_OK ? lay_operands(r, spec, err) : status;
+}
+
+mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
+                          const mp_job_options *options, mp_job **out,
+                          mp_error *err)
+{
+    mp_fold fold;
+    mp_status status = check_spec(spec, err);
+    if (status == MP_OK)
+        status = mp__fold_init(&fold, spec, err);
+    if (status != MP_OK)
+        return status;
+    mp_job *job;
+    status = mp__job_new(sizeof(reduce_job), &reduce_ops, pool, spec->kernel,
+                         spec->nargs, spec->args, options, &job, err);
+    if (status != MP_OK)
+        return status;
+    ((reduce_job *)job)->fold = fold;
+    status = fill((reduce_job *)job, spec, err);
+    if (status != MP_OK) {
+        mp__job_release(job);
+        return status;
+    }
+    return mp__pool_queue(pool, job, options, out, err);
+}

@@ -1,0 +1,130 @@
+/* Run: a kernel over an index space, with whole arrays to read and write. */
+#include <lauxlib.h>
+
+#include "buffer/loop.h"
+#include "core/state.h"
+#include "pool/chunks.h"
+#include "pool/invoke.h"
+#include "pool/job.h"
+#include "pool/pool.h"
+
+#define MAX_RUN_NDIM 3
+
+typedef struct run_job {
+    mp_job job;
+    mp_shape extent;
+} run_job;
+
+/* Stack indices of a session: its argument, the function, the arguments. */
+enum { FUNCTION = 2, FIRST = 3 };
+
+typedef struct session {
+    const run_job *run;
+    mp_chunks chunks;
+    mp_arrays *arrays;
+} session;
+
+/* Pushes what every item gets: arrays bound once a session, and values.
+ * [-0, +n, e] */
+static void push_arguments(lua_State *L, const session *s)
+{
+    const mp_args *args = &s->run->job.args;
+    int slot = 0;
+    for (int k = 0; k < args->count; k++) {
+        if (args->arg[k].view != NULL)
+            lua_pushlightuserdata(
+                L, mp_arrays_bind(s->arrays, slot++, args->arg[k].view));
+        else
+            mp_args_push_value(L, args->arg[k].value);
+    }
+}
+
+/* The 1-based indices of item `flat`. */
+static void unravel(const mp_shape *extent, int64_t flat, int64_t *index)
+{
+    for (int d = extent->ndim - 1; d > 0; d--) {
+        index[d] = flat % extent->extent[d] + 1;
+        flat /= extent->extent[d];
+    }
+    index[0] = flat + 1;
+}
+
+static void step(const mp_shape *extent, int64_t *index)
+{
+    int d = extent->ndim - 1;
+    while (d > 0 && index[d] == extent->extent[d])
+        index[d--] = 1;
+    index[d]++;
+}
+
+/* [-0, +0, e] */
+static void run_chunk(lua_State *L, session *s)
+{
+    const mp_shape *extent = &s->run->extent;
+    mp_random *random = &mp_state_of(L)->random;
+    int count = s->run->job.args.count;
+    int64_t index[MAX_RUN_NDIM];
+    unravel(extent, s->chunks.lo, index);
+    for (; s->chunks.at < s->chunks.hi; s->chunks.at++) {
+        random->item = (uint64_t)s->chunks.at;
+        lua_pushvalue(L, FUNCTION);
+        for (int d = 0; d < extent->ndim; d++)
+            lua_pushinteger(L, index[d]);
+        for (int k = 0; k < count; k++)
+            lua_pushvalue(L, FIRST + k);
+        lua_call(L, extent->ndim + count, 0);
+        step(extent, index);
+    }
+}
+
+static int run_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    const mp_args *args = &s->run->job.args;
+    int nargs = s->run->extent.ndim + args->count;
+    mp__invoke_reserve(L, s->chunks.worker, args->nviews,
+                       2 * nargs + LUA_MINSTACK);
+    mp__invoke_push(L, s->run->job.kernel, nargs);
+    push_arguments(L, s);
+    while (mp__chunks_next(&s->chunks))
+        run_chunk(L, s);
+    return 0;
+}
+
+static mp_status run_work(mp_worker *worker, mp_job *job, mp_error *err)
+{
+    session s = {.run = (run_job *)job, .arrays = worker->arrays};
+    mp__chunks_init(&s.chunks, worker, job);
+    mp_status status = mp__worker_call(worker, run_session, &s, err);
+    mp_arrays_clear(worker->arrays);
+    if (status != MP_OK) {
+        err->index = s.chunks.at;
+        mp__chunks_abort(&s.chunks);
+    }
+    return status;
+}
+
+static const mp_job_ops run_ops = {run_work, NULL, NULL};
+
+mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
+                       const mp_job_options *options, mp_job **out,
+                       mp_error *err)
+{
+    int ndim = spec->extent.ndim;
+    int64_t size;
+    if (ndim < 1 || ndim > MAX_RUN_NDIM)
+        return mp_error_set(err, MP_VALUE,
+                            "an extent of %d dimensions: give 1 to %d", ndim,
+                            MAX_RUN_NDIM);
+    mp_status status = mp_shape_size(&spec->extent, &size, err);
+    if (status != MP_OK)
+        return status;
+    mp_job *job;
+    status = mp__job_new(sizeof(run_job), &run_ops, pool, spec->kernel,
+                         spec->nargs, spec->args, options, &job, err);
+    if (status != MP_OK)
+        return status;
+    ((run_job *)job)->extent = spec->extent;
+    job->end = size;
+    return mp__pool_queue(pool, job, options, out, err);
+}

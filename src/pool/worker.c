@@ -1,0 +1,197 @@
+/* Workers: threads that own one Lua state each. */
+#include "pool/worker.h"
+
+#include <fenv.h>
+#include <locale.h>
+#include <string.h>
+
+#include "pool/job.h"
+#include "pool/pool.h"
+#include "pool/thread.h"
+
+/* ---- the Lua state ------------------------------------------------------ */
+
+static void drop_state(mp_worker *worker)
+{
+    mp_state_free(worker->state);
+    worker->state = NULL;
+    mp_arrays_free(worker->arrays);
+    worker->arrays = NULL;
+}
+
+static mp_status make_state(mp_worker *worker, mp_error *err)
+{
+    const mp_pool *pool = worker->pool;
+    mp_status status = mp_arrays_new(&worker->arrays, err);
+    if (status != MP_OK)
+        return status;
+    mp_state_options options = {
+        .worker = worker->index + 1,
+        .memory_limit = pool->memory_limit,
+        .sandbox = pool->sandbox,
+        .open = mp_array_open,
+        .arrays = worker->arrays,
+#ifdef MP_HARD
+        .fail_after = atomic_load_explicit(&worker->fail_after,
+                                           memory_order_relaxed),
+#endif
+    };
+    status = mp_state_new(&options, &worker->guard, &worker->state, err);
+    if (status != MP_OK)
+        drop_state(worker);
+    else
+        atomic_fetch_add_explicit(&worker->states, 1, memory_order_relaxed);
+    return status;
+}
+
+/* Relaxed: statistics. */
+static void note_memory(mp_worker *worker)
+{
+    const mp_memory *memory = &worker->state->memory;
+    atomic_store_explicit(&worker->memory, (int64_t)mp_memory_used(memory),
+                          memory_order_relaxed);
+    int64_t peak = (int64_t)mp_memory_peak(memory);
+    if (peak > atomic_load_explicit(&worker->peak, memory_order_relaxed))
+        atomic_store_explicit(&worker->peak, peak, memory_order_relaxed);
+}
+
+/* After a kernel was cut off: gives back what it left behind. A state that
+ * stays more than half full even so is replaced. */
+static void clean_state(mp_worker *worker, const mp_job *job)
+{
+    mp_state *state = worker->state;
+    if (job->kernel != NULL)
+        mp_state_forget(state, job->kernel);
+    size_t limit = state->memory.limit;
+    if (mp_memory_used(&state->memory) < limit / 8)
+        return;
+    lua_gc(state->L, LUA_GCCOLLECT, 0);
+    if (mp_memory_used(&state->memory) > limit / 2)
+        drop_state(worker);
+}
+
+mp_status mp__worker_call(mp_worker *worker, lua_CFunction session, void *ud,
+                          mp_error *err)
+{
+    return mp_state_call(worker->state, session, ud, err);
+}
+
+/* ---- running jobs ------------------------------------------------------- */
+
+/* Calls `step`, one of the job's `work` and `finish`, with a state that is
+ * ready and can be stopped. */
+static mp_status run_step(mp_worker *worker, mp_job *job,
+                          mp_status (*step)(mp_worker *, mp_job *,
+                                            mp_error *),
+                          mp_error *err)
+{
+    mp_status status = MP_OK;
+    bool fresh = worker->state == NULL;
+    if (fresh)
+        status = make_state(worker, err);
+    if (status != MP_OK)
+        return status;
+    mp_guard_enter(&worker->guard, worker->state->L, job);
+    if (fresh && worker->pool->setup != NULL && !mp__job_stopped(job))
+        status = mp_state_setup(worker->state, worker->pool->setup, err);
+    if (status == MP_OK) {
+        fresh = false;
+        if (!mp__job_stopped(job))
+            status = step(worker, job, err);
+    }
+    mp_guard_leave(&worker->guard);
+    note_memory(worker);
+    if (fresh)
+        drop_state(worker); /* Without its setup it is of no use. */
+    return status;
+}
+
+/* With the lock held, also at the end. */
+static void run_job(mp_worker *worker, mp_job *job)
+{
+    mp_pool *pool = worker->pool;
+    mp_status (*step)(mp_worker *, mp_job *, mp_error *) = job->ops->work;
+    mp__job_retain(job);
+    worker->job = job;
+    mp_status status;
+    do {
+        pthread_mutex_unlock(&pool->lock);
+        mp_error err;
+        status = run_step(worker, job, step, &err);
+        pthread_mutex_lock(&pool->lock);
+        if (status != MP_OK)
+            mp__pool_stop(pool, job, &err);
+        step = job->ops->finish;
+    } while (mp__pool_leave(pool, job));
+    worker->job = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    if (worker->state != NULL && status != MP_OK && status != MP_LUA)
+        clean_state(worker, job);
+#ifdef MP_HARD
+    if (worker->state != NULL)
+        lua_gc(worker->state->L, LUA_GCCOLLECT, 0);
+#endif
+    mp__job_release(job);
+    pthread_mutex_lock(&pool->lock);
+}
+
+static void *run(void *ud)
+{
+    mp_worker *worker = ud;
+    mp_pool *pool = worker->pool;
+    /* Numbers are read and printed as in C, and rounded to nearest, whatever
+     * the rest of the process does. */
+    uselocale(pool->locale);
+    fesetenv(FE_DFL_ENV);
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->stopping) {
+        mp_job *job = mp__pool_take(pool, worker);
+        if (job != NULL)
+            run_job(worker, job);
+        else
+            pthread_cond_wait(&pool->work, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (worker->state != NULL)
+        drop_state(worker);
+    return NULL;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+static void destroy(mp_worker *worker)
+{
+    mp_spans_destroy(&worker->spans);
+    mp_guard_destroy(&worker->guard);
+}
+
+mp_status mp__worker_start(mp_worker *worker, mp_pool *pool, int index,
+                           mp_error *err)
+{
+    worker->pool = pool;
+    worker->index = index;
+    mp_status status = mp_guard_init(&worker->guard, err);
+    if (status != MP_OK)
+        return status;
+    int code = mp_spans_init(&worker->spans);
+    if (code != 0) {
+        mp_guard_destroy(&worker->guard);
+        return mp_error_set(err, MP_NO_MEMORY, "cannot make a mutex: %s",
+                            strerror(code));
+    }
+    code = mp__thread_start(&worker->thread, run, worker);
+    if (code != 0) {
+        destroy(worker);
+        return mp_error_set(err, MP_THREAD,
+                            "cannot start worker %d of %d: %s; ask for fewer "
+                            "workers or raise the limit on threads",
+                            index + 1, pool->nworkers, strerror(code));
+    }
+    return MP_OK;
+}
+
+void mp__worker_join(mp_worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    destroy(worker);
+}

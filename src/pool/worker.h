@@ -1,0 +1,49 @@
+/* Workers: threads that own one Lua state each. They never touch a Python
+ * object, and never wait for anything but the pool's lock. */
+#ifndef MP_POOL_WORKER_H
+#define MP_POOL_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "buffer/array.h"
+#include "core/guard.h"
+#include "core/state.h"
+#include "moonpool.h"
+#include "pool/spans.h"
+
+typedef struct mp_worker {
+    mp_pool *pool;      /* fixed after new */
+    int index;          /* fixed after new; from 0 */
+    pthread_t thread;   /* fixed after new */
+    mp_guard guard;     /* has its own lock */
+    mp_spans spans;     /* has its own lock */
+    mp_job *job;        /* guarded by the pool's lock; what it works at */
+    mp_state *state;    /* worker thread only; NULL until the first job */
+    mp_arrays *arrays;  /* worker thread only; lives as long as the state */
+
+    _Atomic int64_t chunks;  /* atomic; see mp_worker_stats */
+    _Atomic int64_t items;   /* atomic */
+    _Atomic int64_t busy;    /* atomic; ns */
+    _Atomic int64_t memory;  /* atomic; bytes, as of the last chunk */
+    _Atomic int64_t peak;    /* atomic; bytes */
+    _Atomic int64_t states;  /* atomic */
+#ifdef MP_HARD
+    _Atomic size_t fail_after; /* atomic; tests: allocations a state may make */
+#endif
+} mp_worker;
+
+/* Starts the thread. `worker` is zeroed; on failure it is as before. */
+mp_status mp__worker_start(mp_worker *worker, mp_pool *pool, int index,
+                           mp_error *err);
+
+/* Waits for the thread, which leaves when the pool is stopping, and frees
+ * what it owned. */
+void mp__worker_join(mp_worker *worker);
+
+/* Worker thread, inside a job's `work`: runs `session(L)` with `ud` as
+ * lightuserdata, in the worker's Lua state, protected and stoppable. */
+mp_status mp__worker_call(mp_worker *worker, lua_CFunction session, void *ud,
+                          mp_error *err);
+
+#endif
