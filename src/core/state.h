@@ -16,6 +16,7 @@ typedef struct mp_state_options {
     bool sandbox;
     lua_CFunction open; /* called once with the new state, or NULL; [0, 0, v] */
     void *arrays;       /* what src/buffer wants to find in the state */
+    size_t fail_after;  /* tests: allocations that succeed; 0: all */
 } mp_state_options;
 
 /* How many kernels a state keeps loaded; the least recently used goes. */

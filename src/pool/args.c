@@ -14,7 +14,6 @@ static mp_status count_args(int count, const mp_arg *arg, int *nviews,
                             "%d arguments: a kernel takes at most %d", count,
                             MP_MAX_ARGS);
     *nviews = 0;
-    *bytes = 1;
     for (int i = 0; i < count; i++) {
         if (arg[i].view != NULL) {
             ++*nviews;
@@ -50,7 +49,7 @@ mp_status mp_args_init(mp_args *args, int count, const mp_arg *arg,
                        mp_error *err)
 {
     *args = (mp_args){0};
-    size_t bytes;
+    size_t bytes = 1;
     mp_status status = count_args(count, arg, &args->nviews, &bytes, err);
     if (status != MP_OK) {
         *args = (mp_args){0};
