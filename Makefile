@@ -9,6 +9,8 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# An environment whose interpreter has gone is of no use.
+$(shell .venv/bin/python -c '' 2>/dev/null || rm -rf .venv)
 jobs := $(shell nproc)
 python := .venv/bin/python
 wheel_inputs := $(shell find CMakeLists.txt pyproject.toml cmake include src \
@@ -77,7 +79,7 @@ no_aslr = $(shell setarch "$$(uname -m)" -R true 2>/dev/null && \
 test-c: system-test .venv/.group-build
 	@set -e; for preset in dev asan tsan hard; do \
 	    echo "C tests, preset $$preset"; \
-	    cmake --preset $$preset --log-level=WARNING; \
+	    cmake --preset $$preset --log-level=WARNING >/dev/null; \
 	    cmake --build --preset $$preset -- --quiet; \
 	    $(no_aslr) ctest --preset $$preset -j $(jobs); \
 	done
@@ -92,7 +94,7 @@ test-newest: system-test .venv/.group-build .venv/.group-test build/wheel/.stamp
 	@tools/test_newest.sh build/wheel/*.whl
 
 bench: system-bench .venv/.group-build .venv/.group-bench .venv/.installed
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -- --quiet
 	@set -e; for bench in build/release/bench/bench_*; do \
 	    [ ! -x $$bench ] || $$bench; \
@@ -109,7 +111,7 @@ lint: system-lint .venv/.group-build .venv/.group-lint .venv/.installed
 	clang-format --dry-run -Werror $(c_files)
 	@echo 'building with clang, and clang-tidy'
 	@cmake --preset clang --log-level=WARNING \
-	    -D Python_EXECUTABLE=$(CURDIR)/$(python)
+	    -D Python_EXECUTABLE=$(CURDIR)/$(python) >/dev/null
 	@cmake --build --preset clang -- --quiet
 	@$(MAKE) --no-print-directory -f tools/tidy.mk -j $(jobs)
 
