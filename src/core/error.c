@@ -5,8 +5,7 @@
 #include "core/text.h"
 #include "moonpool.h"
 
-mp_status mp_error_set(mp_error *err, mp_status status, const char *format,
-                       ...)
+mp_status mp_error_set(mp_error *err, mp_status status, const char *format, ...)
 {
     if (err == NULL)
         return status;

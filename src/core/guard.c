@@ -66,8 +66,7 @@ void mp_guard_stop(mp_guard *guard, const void *task, mp_status why)
     pthread_mutex_lock(&guard->lock);
     if (guard->task == task && guard->running != NULL) {
         if (!mp_guard_stopping(guard))
-            atomic_store_explicit(&guard->stop, (int)why,
-                                  memory_order_relaxed);
+            atomic_store_explicit(&guard->stop, (int)why, memory_order_relaxed);
         arm(guard->running);
     }
     pthread_mutex_unlock(&guard->lock);

@@ -110,8 +110,7 @@ static const char *next_piece(lua_State *L, void *data, size_t *size)
     return piece;
 }
 
-int mp_kernel_load(lua_State *L, const mp_kernel *kernel,
-                   const mp_guard *guard)
+int mp_kernel_load(lua_State *L, const mp_kernel *kernel, const mp_guard *guard)
 {
     char chunk[sizeof kernel->name + 1] = "=";
     mp_text_copy(chunk + 1, sizeof kernel->name, kernel->name,
@@ -127,8 +126,7 @@ static mp_status check(const mp_kernel *kernel, mp_error *err)
     mp_memory_init(&memory, COMPILER_MEMORY);
     lua_State *L = lua_newstate(mp_memory_alloc, &memory);
     if (L == NULL)
-        return mp_error_set(err, MP_NO_MEMORY,
-                            "no memory to compile a kernel");
+        return mp_error_set(err, MP_NO_MEMORY, "no memory to compile a kernel");
     mp_error found = {.status = MP_OK};
     int code = mp_kernel_load(L, kernel, NULL);
     if (code == LUA_ERRSYNTAX) {
@@ -239,9 +237,8 @@ mp_kernel *mp_kernel_retain(mp_kernel *kernel)
 void mp_kernel_release(mp_kernel *kernel)
 {
     /* Release, then acquire: the last one sees what the others did. */
-    if (kernel != NULL &&
-        atomic_fetch_sub_explicit(&kernel->references, 1,
-                                  memory_order_acq_rel) == 1)
+    if (kernel != NULL && atomic_fetch_sub_explicit(&kernel->references, 1,
+                                                    memory_order_acq_rel) == 1)
         destroy(kernel);
 }
 
@@ -259,8 +256,7 @@ const char *mp_kernel_name(const mp_kernel *kernel)
 
 bool mp_kernel_equal(const mp_kernel *a, const mp_kernel *b)
 {
-    return a == b ||
-           (a->hash == b->hash && a->size == b->size &&
-            strcmp(a->name, b->name) == 0 &&
-            memcmp(a->source, b->source, a->size) == 0);
+    return a == b || (a->hash == b->hash && a->size == b->size &&
+                      strcmp(a->name, b->name) == 0 &&
+                      memcmp(a->source, b->source, a->size) == 0);
 }

@@ -33,8 +33,8 @@ static mp_status append(mp_message *message, const void *bytes, size_t size,
 }
 
 /* A tag byte and 8 bytes. */
-static mp_status append_word(mp_message *message, mp_tag tag,
-                             const void *word, mp_error *err)
+static mp_status append_word(mp_message *message, mp_tag tag, const void *word,
+                             mp_error *err)
 {
     char item[9];
     item[0] = (char)tag;
@@ -58,8 +58,8 @@ mp_status mp_message_float(mp_message *message, double value, mp_error *err)
     return append_word(message, MP_TAG_FLOAT, &value, err);
 }
 
-mp_status mp_message_string(mp_message *message, const char *data,
-                            size_t size, mp_error *err)
+mp_status mp_message_string(mp_message *message, const char *data, size_t size,
+                            mp_error *err)
 {
     uint64_t count = size;
     mp_status status = append_word(message, MP_TAG_STRING, &count, err);

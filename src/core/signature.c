@@ -151,12 +151,11 @@ mp_status mp_signature_parse(const char *text, mp_signature **out,
     int operands = 0;
     for (const char *c = text; *c != '\0'; c++)
         operands += *c == '(' && operands < MP_MAX_ARGS;
-    mp_signature *signature = calloc(
-        1, sizeof *signature + (size_t)operands * sizeof(mp_core));
+    mp_signature *signature =
+        calloc(1, sizeof *signature + (size_t)operands * sizeof(mp_core));
     if (signature == NULL)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a signature");
-    parser p = {
-        .text = text, .at = text, .signature = signature, .err = err};
+    parser p = {.text = text, .at = text, .signature = signature, .err = err};
     mp_status status = parse(&p);
     if (status != MP_OK) {
         free(signature);

@@ -27,8 +27,8 @@ static int on_error(lua_State *L)
 /* What lua_pcall() returned, as an error. */
 static mp_status conclude(mp_state *state, int code, mp_error *err)
 {
-    mp_status stop = (mp_status)atomic_load_explicit(
-        &state->guard->stop, memory_order_relaxed);
+    mp_status stop = (mp_status)atomic_load_explicit(&state->guard->stop,
+                                                     memory_order_relaxed);
     if (stop != MP_OK)
         return mp_error_set(err, stop, "%s", mp_status_text(stop));
     if (err->status == MP_OK && code == LUA_ERRMEM)
@@ -97,8 +97,7 @@ mp_status mp_state_new(const mp_state_options *options, mp_guard *guard,
                             options->memory_limit >> 10);
     }
     *(mp_state **)lua_getextraspace(state->L) = state;
-    mp_status status =
-        mp_state_call(state, open_state, (void *)options, err);
+    mp_status status = mp_state_call(state, open_state, (void *)options, err);
     if (status != MP_OK) {
         mp_state_free(state);
         return status;
@@ -141,8 +140,7 @@ static int run_setup(lua_State *L)
     return 0;
 }
 
-mp_status mp_state_setup(mp_state *state, const mp_kernel *setup,
-                         mp_error *err)
+mp_status mp_state_setup(mp_state *state, const mp_kernel *setup, mp_error *err)
 {
     return mp_state_call(state, run_setup, (void *)setup, err);
 }

@@ -22,8 +22,7 @@ void mp_text_copy(char *to, size_t capacity, const char *from, size_t size)
     to[size] = '\0';
 }
 
-void mp_text_format(char *to, size_t capacity, const char *format,
-                    va_list args)
+void mp_text_format(char *to, size_t capacity, const char *format, va_list args)
 {
     int needed = vsnprintf(to, capacity, format, args);
     if (needed < 0) {

@@ -10,9 +10,9 @@
 typedef struct mp_args {
     int count;
     int nviews;
-    mp_arg *arg;     /* owned; a view's `view` points into `views` */
-    mp_view *views;  /* owned */
-    char *strings;   /* owned; the bytes of all string values */
+    mp_arg *arg;    /* owned; a view's `view` points into `views` */
+    mp_view *views; /* owned */
+    char *strings;  /* owned; the bytes of all string values */
 } mp_args;
 
 /* Copies; MP_VALUE where there are too many or a view is invalid. `args` is

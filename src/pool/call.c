@@ -15,10 +15,10 @@
 
 typedef struct call_job {
     mp_job job;
-    char *message;     /* owned; the arguments */
+    char *message; /* owned; the arguments */
     size_t size;
     int nviews;
-    mp_view *views;    /* owned */
+    mp_view *views;      /* owned */
     mp_message *results; /* owned; one a worker, or just one */
 } call_job;
 
@@ -43,10 +43,10 @@ static int call_session(lua_State *L)
     mp_reader reader = {call->message, call->message + call->size};
     mp__invoke_reserve(L, s->worker, call->nviews, LUA_MINSTACK);
     for (int k = 0; k < call->nviews; k++)
-        s->arrays[k] =
-            mp_arrays_bind(s->worker->arrays, k, &call->views[k]);
+        s->arrays[k] = mp_arrays_bind(s->worker->arrays, k, &call->views[k]);
     if (!mp__chunks_next(&s->chunks))
         return 0;
+    s->chunks.at = -1; /* A call has no elements. */
     /* The stream of math.random differs from call to call. */
     mp_state_of(L)->random.item = call->job.id << 16;
     mp_state_push_kernel(L, call->job.kernel);
@@ -66,11 +66,8 @@ static mp_status call_work(mp_worker *worker, mp_job *job, mp_error *err)
     if (s.arrays == NULL)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a call");
     mp__chunks_init(&s.chunks, worker, job);
-    mp_status status = mp__worker_call(worker, call_session, &s, err);
-    mp_arrays_clear(worker->arrays);
+    mp_status status = mp__invoke_session(&s.chunks, call_session, &s, err);
     free(s.arrays);
-    if (status != MP_OK)
-        mp__chunks_abort(&s.chunks);
     return status;
 }
 

@@ -11,15 +11,14 @@ struct mp_worker;
 typedef struct mp_chunks {
     struct mp_worker *worker;
     mp_job *job;
-    int64_t lo, hi;  /* the chunk at hand, empty before the first */
-    int64_t size;    /* of the next one */
-    int64_t most;    /* size never exceeds this, for balance */
-    int64_t start;   /* when the chunk at hand was taken, monotonic ns */
-    int64_t at;      /* the item at hand, for errors; the body sets it */
+    int64_t lo, hi; /* the chunk at hand, empty before the first */
+    int64_t size;   /* of the next one */
+    int64_t most;   /* size never exceeds this, for balance */
+    int64_t start;  /* when the chunk at hand was taken, monotonic ns */
+    int64_t at;     /* the item at hand, for errors; the body sets it */
 } mp_chunks;
 
-void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker,
-                     mp_job *job);
+void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker, mp_job *job);
 
 /* Notes the chunk at hand as done and takes the next one; false when there is
  * none, or the job is stopped. Raises nothing. */

@@ -55,9 +55,8 @@ static void push_dict(lua_State *L, source *s, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         push_item(L, s);
         push_item(L, s);
-        if (lua_isnil(L, -2) ||
-            (lua_type(L, -2) == LUA_TNUMBER &&
-             lua_tonumber(L, -2) != lua_tonumber(L, -2)))
+        if (lua_isnil(L, -2) || (lua_type(L, -2) == LUA_TNUMBER &&
+                                 lua_tonumber(L, -2) != lua_tonumber(L, -2)))
             luaL_error(L, "None and nan cannot be keys of a Lua table");
         lua_rawset(L, -3);
     }
@@ -164,10 +163,10 @@ static void pull_table(lua_State *L, int index, sink *s)
     uint64_t count;
     mp_error err;
     bool list = is_list(L, index, &count);
-    check(L,
-          mp_message_count(s->out, list ? MP_TAG_LIST : MP_TAG_DICT, count,
-                           &err),
-          &err);
+    check(
+        L,
+        mp_message_count(s->out, list ? MP_TAG_LIST : MP_TAG_DICT, count, &err),
+        &err);
     if (list) {
         for (uint64_t i = 1; i <= count; i++) {
             lua_rawgeti(L, index, (lua_Integer)i);
@@ -210,8 +209,7 @@ static mp_status pull_scalar(lua_State *L, int index, sink *s, mp_error *err)
         return mp_message_tag(s->out, MP_TAG_NIL, err);
     case LUA_TBOOLEAN:
         return mp_message_tag(
-            s->out, lua_toboolean(L, index) ? MP_TAG_TRUE : MP_TAG_FALSE,
-            err);
+            s->out, lua_toboolean(L, index) ? MP_TAG_TRUE : MP_TAG_FALSE, err);
     case LUA_TNUMBER:
         return lua_isinteger(L, index)
                    ? mp_message_int(s->out, lua_tointeger(L, index), err)
@@ -223,8 +221,9 @@ static mp_status pull_scalar(lua_State *L, int index, sink *s, mp_error *err)
                                 "the results exceed the memory limit");
         return mp_message_string(s->out, text, size, err);
     default:
-        return mp_error_set(err, MP_TYPE, "a result is a %s, which has no "
-                                          "counterpart outside Lua",
+        return mp_error_set(err, MP_TYPE,
+                            "a result is a %s, which has no "
+                            "counterpart outside Lua",
                             luaL_typename(L, index));
     }
 }
@@ -234,8 +233,9 @@ static void pull_value(lua_State *L, int index, sink *s)
 {
     mp_error err;
     if (++s->depth > MP_MAX_DEPTH)
-        luaL_error(L, "a result has more than %d levels of nesting, or "
-                      "contains itself",
+        luaL_error(L,
+                   "a result has more than %d levels of nesting, or "
+                   "contains itself",
                    MP_MAX_DEPTH);
     if (s->out->size >= s->limit)
         luaL_error(L, "the results exceed the memory limit");
@@ -255,10 +255,10 @@ void mp__convert_pull(lua_State *L, int first, mp_message *out, size_t limit)
     int last = lua_gettop(L);
     mp_error err;
     sink s = {.out = out, .limit = limit};
-    check(L,
-          mp_message_count(out, MP_TAG_LIST, (uint64_t)(last - first + 1),
-                           &err),
-          &err);
+    check(
+        L,
+        mp_message_count(out, MP_TAG_LIST, (uint64_t)(last - first + 1), &err),
+        &err);
     for (int index = first; index <= last; index++)
         pull_value(L, index, &s);
 }

@@ -1,7 +1,6 @@
 /* The shape of a reduction. */
 #include "pool/fold.h"
 
-
 #include "buffer/view.h"
 #include "pool/combine.h"
 
@@ -44,8 +43,8 @@ static mp_status broadcast(const mp_reduce_spec *spec, mp_shape *shape,
 }
 
 /* Marks the dimensions to fold. */
-static mp_status choose_axes(const mp_reduce_spec *spec, int ndim,
-                             bool *folded, mp_error *err)
+static mp_status choose_axes(const mp_reduce_spec *spec, int ndim, bool *folded,
+                             mp_error *err)
 {
     for (int d = 0; d < ndim; d++)
         folded[d] = spec->whole;
@@ -56,8 +55,7 @@ static mp_status choose_axes(const mp_reduce_spec *spec, int ndim,
                                 "axis %d is out of bounds for %d dimensions",
                                 axis, ndim);
         if (folded[axis])
-            return mp_error_set(err, MP_VALUE, "axis %d is given twice",
-                                axis);
+            return mp_error_set(err, MP_VALUE, "axis %d is given twice", axis);
         folded[axis] = true;
     }
     return MP_OK;
@@ -101,10 +99,9 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
         return status;
     bool whole = spec->combine == MP_COMBINE_NONE;
     fold->block = whole ? fold->length : block_size(fold->length);
-    fold->nblocks =
-        whole || fold->length == 0
-            ? 1
-            : (fold->length + fold->block - 1) / fold->block;
+    fold->nblocks = whole || fold->length == 0
+                        ? 1
+                        : (fold->length + fold->block - 1) / fold->block;
     fold->lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
     return MP_OK;
 }
@@ -120,6 +117,20 @@ void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out)
         out->shape[i] = fold->common.extent[i];
         out->strides[i] = stretched ? 0 : view->strides[d];
     }
+}
+
+int64_t mp__fold_flat(const mp_fold *fold, int64_t index)
+{
+    int64_t extent[MP_MAX_NDIM], at[MP_MAX_NDIM];
+    for (int i = fold->ndim - 1; i >= 0; i--) {
+        extent[fold->order[i]] = fold->common.extent[i];
+        at[fold->order[i]] = index % fold->common.extent[i];
+        index /= fold->common.extent[i];
+    }
+    int64_t flat = 0;
+    for (int d = 0; d < fold->ndim; d++)
+        flat = flat * extent[d] + at[d];
+    return flat;
 }
 
 mp_status mp_reduce_shape(const mp_reduce_spec *spec, mp_shape *out,

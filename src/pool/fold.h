@@ -12,15 +12,15 @@
 #define MP_LANES 32
 
 typedef struct mp_fold {
-    mp_shape kept;      /* the shape of the result */
-    int64_t nkept;      /* elements of the result */
-    int64_t length;     /* elements that are folded into one */
-    int64_t block;      /* elements a block, but for the last one */
-    int64_t nblocks;    /* blocks a fold, at least 1 */
-    int lanes;          /* MP_LANES or 1 */
-    int ndim;           /* of the arguments' common shape */
+    mp_shape kept;          /* the shape of the result */
+    int64_t nkept;          /* elements of the result */
+    int64_t length;         /* elements that are folded into one */
+    int64_t block;          /* elements a block, but for the last one */
+    int64_t nblocks;        /* blocks a fold, at least 1 */
+    int lanes;              /* MP_LANES or 1 */
+    int ndim;               /* of the arguments' common shape */
     int order[MP_MAX_NDIM]; /* kept dimensions, then folded ones */
-    mp_shape common;    /* the arguments' common shape, in that order */
+    mp_shape common;        /* the arguments' common shape, in that order */
 } mp_fold;
 
 mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
@@ -29,5 +29,9 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
 /* `view` broadcast to the common shape, its dimensions in the fold's order.
  * The flat index of element j of fold i is then i * length + j. */
 void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out);
+
+/* The flat index, in C order of the arguments' common shape, of what is at
+ * `index` in the fold's order. */
+int64_t mp__fold_flat(const mp_fold *fold, int64_t index);
 
 #endif

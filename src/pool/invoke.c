@@ -6,6 +6,19 @@
 #include "core/state.h"
 #include "pool/worker.h"
 
+mp_status mp__invoke_session(mp_chunks *chunks, lua_CFunction session, void *ud,
+                             mp_error *err)
+{
+    mp_worker *worker = chunks->worker;
+    mp_status status = mp_state_call(worker->state, session, ud, err);
+    mp_arrays_clear(worker->arrays);
+    if (status != MP_OK) {
+        err->index = chunks->at;
+        mp__chunks_abort(chunks);
+    }
+    return status;
+}
+
 void mp__invoke_push(lua_State *L, mp_kernel *kernel, int nargs)
 {
     mp_state_push_kernel(L, kernel);
@@ -22,8 +35,7 @@ void mp__invoke_reserve(lua_State *L, struct mp_worker *worker, int count,
 {
     mp_error err;
     luaL_checkstack(L, stack, "too many arguments");
-    if (count > 0 &&
-        mp_arrays_reserve(worker->arrays, count, &err) != MP_OK)
+    if (count > 0 && mp_arrays_reserve(worker->arrays, count, &err) != MP_OK)
         luaL_error(L, "%s", err.message);
 }
 

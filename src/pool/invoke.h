@@ -6,9 +6,15 @@
 #include <lua.h>
 
 #include "moonpool.h"
+#include "pool/chunks.h"
 
 struct mp_worker;
 
+/* Worker thread, in a job's `work`: runs `session(L)`, with `ud` as its
+ * lightuserdata argument, in the worker's Lua state, protected and stoppable.
+ * At its end all arrays are stale. An error has the index chunks->at. */
+mp_status mp__invoke_session(mp_chunks *chunks, lua_CFunction session, void *ud,
+                             mp_error *err);
 
 /* Pushes the kernel's function and checks that it takes `nargs` arguments.
  * [-0, +1, e] */

@@ -74,8 +74,8 @@ mp_job *mp__job_retain(mp_job *job)
 void mp__job_release(mp_job *job)
 {
     /* Release, then acquire: the last one sees what the others did. */
-    if (atomic_fetch_sub_explicit(&job->references, 1,
-                                  memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) !=
+        1)
         return;
     mp_pool *pool = job->pool;
     destroy(job);
@@ -86,8 +86,8 @@ mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err)
 {
     job->results = calloc((size_t)count + 1, sizeof *job->results);
     if (job->results == NULL)
-        return mp_error_set(err, MP_NO_MEMORY,
-                            "no memory for %lld results", (long long)count);
+        return mp_error_set(err, MP_NO_MEMORY, "no memory for %lld results",
+                            (long long)count);
     job->nresults = count;
     return MP_OK;
 }

@@ -39,28 +39,28 @@ struct mp_job {
     double timeout;        /* fixed after new; seconds, 0: none */
     int64_t end;           /* fixed after new; number of items */
 
-    _Atomic int64_t next;  /* atomic; the first item nobody has taken */
-    _Atomic int64_t done;  /* atomic; items done */
-    _Atomic int stop;      /* atomic; an mp_status; written under the lock */
+    _Atomic int64_t next;   /* atomic; the first item nobody has taken */
+    _Atomic int64_t done;   /* atomic; items done */
+    _Atomic int stop;       /* atomic; an mp_status; written under the lock */
     _Atomic int references; /* atomic */
 
     /* All that follows is guarded by the pool's lock, and fixed at the end. */
     mp_phase phase;
-    int active;            /* workers inside `work` or `finish` */
-    bool queued;           /* in the pool's queue */
-    bool timed;            /* in the pool's list of deadlines */
-    bool finishing;        /* `finish` has been called */
-    bool listed;           /* in the pool's list of ended jobs */
-    char *taken;           /* owned; pinned: which workers took their item */
-    int64_t deadline;      /* monotonic ns, MP_NEVER: none yet */
-    mp_job *previous, *following;           /* in the queue */
+    int active;       /* workers inside `work` or `finish` */
+    bool queued;      /* in the pool's queue */
+    bool timed;       /* in the pool's list of deadlines */
+    bool finishing;   /* `finish` has been called */
+    bool listed;      /* in the pool's list of ended jobs */
+    char *taken;      /* owned; pinned: which workers took their item */
+    int64_t deadline; /* monotonic ns, MP_NEVER: none yet */
+    mp_job *previous, *following; /* in the queue */
     mp_job *timed_previous, *timed_following;
     mp_job *ended_following;
     mp_error error;
-    pthread_cond_t ended;  /* signalled at the end */
+    pthread_cond_t ended; /* signalled at the end */
 
     /* Results of a probe or a reduction; written before the end. */
-    mp_value *results;     /* owned */
+    mp_value *results; /* owned */
     int64_t nresults;
     int64_t first;
 };

@@ -63,8 +63,8 @@ static mp_status match_core(mp_plan *plan, const mp_core *core,
                 err, MP_VALUE,
                 "%s %d has a core dimension%s%s of %lld where %lld is wanted",
                 what, k + 1, name < 0 ? "" : " ",
-                name < 0 ? "" : plan->signature->names[name],
-                (long long)extent, (long long)wanted);
+                name < 0 ? "" : plan->signature->names[name], (long long)extent,
+                (long long)wanted);
     }
     return MP_OK;
 }
@@ -85,9 +85,9 @@ static mp_status plan_inputs(mp_plan *plan, const mp_map_spec *spec,
         if (status == MP_OK && view != NULL)
             status = mp_view_check(view, err);
         if (status == MP_OK && view != NULL)
-            status = mp_shape_broadcast(
-                &plan->loop, view, view->ndim - mp__plan_ncore_in(plan, k),
-                err);
+            status = mp_shape_broadcast(&plan->loop, view,
+                                        view->ndim - mp__plan_ncore_in(plan, k),
+                                        err);
         if (status != MP_OK)
             return status;
     }
@@ -97,12 +97,11 @@ static mp_status plan_inputs(mp_plan *plan, const mp_map_spec *spec,
         return mp_error_set(err, MP_TYPE,
                             "where must be an array of bool, not of %s",
                             mp_dtype_name(spec->where->dtype));
-    return mp_shape_broadcast(&plan->loop, spec->where, spec->where->ndim,
-                              err);
+    return mp_shape_broadcast(&plan->loop, spec->where, spec->where->ndim, err);
 }
 
-static mp_status check_output(const mp_plan *plan, const mp_view *view,
-                              int k, mp_error *err)
+static mp_status check_output(const mp_plan *plan, const mp_view *view, int k,
+                              mp_error *err)
 {
     int ndim = view->ndim - mp__plan_ncore_out(plan, k);
     bool same = ndim == plan->loop.ndim;
@@ -117,8 +116,7 @@ static mp_status check_output(const mp_plan *plan, const mp_view *view,
                             "output %d has the shape %s, the arguments "
                             "broadcast to %s",
                             k + 1, mp_shape_text(&shape, got, sizeof got),
-                            mp_shape_text(&plan->loop, wanted,
-                                          sizeof wanted));
+                            mp_shape_text(&plan->loop, wanted, sizeof wanted));
     }
     if (view->readonly)
         return mp_error_set(err, MP_VALUE, "output %d is read-only", k + 1);
@@ -154,8 +152,8 @@ static mp_status plan_outputs(mp_plan *plan, const mp_map_spec *spec,
     }
     /* Inputs stretch to an output's shape, an output to nobody's. */
     for (int i = 0; i < spec->nouts; i++) {
-        mp_status status = check_output(
-            plan, &spec->outs[i], mp__plan_output(plan, i, partial), err);
+        mp_status status = check_output(plan, &spec->outs[i],
+                                        mp__plan_output(plan, i, partial), err);
         if (status != MP_OK)
             return status;
     }

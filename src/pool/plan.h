@@ -9,8 +9,8 @@
 typedef struct mp_plan {
     const mp_signature *signature; /* the kernel's, or NULL */
     mp_shape loop;
-    int64_t size;                       /* items of the loop */
-    int64_t core[MP_SIGNATURE_NAMES];   /* by name; -1: not known */
+    int64_t size;                     /* items of the loop */
+    int64_t core[MP_SIGNATURE_NAMES]; /* by name; -1: not known */
 } mp_plan;
 
 /* Core dimensions of input or output `k`. */

@@ -30,8 +30,8 @@ mp_pool *mp__pool_retain(mp_pool *pool)
 void mp__pool_release(mp_pool *pool)
 {
     /* Release, then acquire: the last one sees what the others did. */
-    if (atomic_fetch_sub_explicit(&pool->references, 1,
-                                  memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) !=
+        1)
         return;
     pthread_cond_destroy(&pool->notify);
     pthread_cond_destroy(&pool->work);
@@ -44,8 +44,7 @@ void mp__pool_release(mp_pool *pool)
 static mp_status check_options(const mp_pool_options *options, mp_error *err)
 {
     if (options->workers < 0 || options->workers > MAX_WORKERS)
-        return mp_error_set(err, MP_VALUE,
-                            "%d workers: there must be 1 to %d",
+        return mp_error_set(err, MP_VALUE, "%d workers: there must be 1 to %d",
                             options->workers, MAX_WORKERS);
     if (!(options->timeout >= 0))
         return mp_error_set(err, MP_VALUE,
@@ -58,8 +57,7 @@ static mp_status check_options(const mp_pool_options *options, mp_error *err)
 static mp_status init_parts(mp_pool *pool, const mp_pool_options *options,
                             mp_error *err)
 {
-    pool->workers =
-        calloc((size_t)pool->nworkers, sizeof *pool->workers);
+    pool->workers = calloc((size_t)pool->nworkers, sizeof *pool->workers);
     pool->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (pool->workers == NULL || pool->locale == (locale_t)0)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a pool");
@@ -208,8 +206,7 @@ static void unlink_job(mp_pool *pool, mp_job *job)
 /* Whether all items are taken. */
 static bool exhausted(const mp_job *job)
 {
-    return atomic_load_explicit(&job->next, memory_order_relaxed) >=
-           job->end;
+    return atomic_load_explicit(&job->next, memory_order_relaxed) >= job->end;
 }
 
 /* The job has ended: tells everybody, and gives up the pool's reference. */
@@ -261,8 +258,8 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
 {
     if (job->phase == MP_ENDED)
         return;
-    mp_status before = (mp_status)atomic_load_explicit(
-        &job->stop, memory_order_relaxed);
+    mp_status before =
+        (mp_status)atomic_load_explicit(&job->stop, memory_order_relaxed);
     if (before != MP_OK) {
         /* Of several errors in elements the first element's is kept. */
         if (before == MP_LUA && err->status == MP_LUA &&
@@ -273,8 +270,7 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
     job->error = *err;
     if (job->error.kernel[0] == '\0' && job->kernel != NULL)
         strcpy(job->error.kernel, mp_kernel_name(job->kernel));
-    atomic_store_explicit(&job->stop, (int)err->status,
-                          memory_order_relaxed);
+    atomic_store_explicit(&job->stop, (int)err->status, memory_order_relaxed);
     unlink_job(pool, job);
     if (job->active == 0) {
         end(pool, job);
@@ -348,8 +344,9 @@ mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
             mp_error late;
             mp__timer_error(job, &late);
             mp__pool_stop(pool, job, &late);
-        } else if (job->end - atomic_load_explicit(&job->next,
-                                            memory_order_relaxed) > 1) {
+        } else if (job->end -
+                       atomic_load_explicit(&job->next, memory_order_relaxed) >
+                   1) {
             pthread_cond_broadcast(&pool->work);
         } else {
             pthread_cond_signal(&pool->work);
@@ -428,8 +425,7 @@ void mp_pool_stats(const mp_pool *pool, int worker, mp_worker_stats *out)
     };
 }
 
-int mp_pool_trace(const mp_pool *pool, int worker, mp_span *out,
-                  int capacity)
+int mp_pool_trace(const mp_pool *pool, int worker, mp_span *out, int capacity)
 {
     return mp_spans_copy(&pool->workers[worker].spans, worker, out, capacity);
 }

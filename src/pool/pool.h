@@ -14,13 +14,13 @@
 #include "pool/worker.h"
 
 struct mp_pool {
-    int nworkers;          /* fixed after new */
-    size_t memory_limit;   /* fixed after new; bytes a worker, 0: none */
-    double timeout;        /* fixed after new; seconds a job, 0: none */
-    bool sandbox;          /* fixed after new */
-    mp_kernel *setup;      /* fixed after new; owned, or NULL */
-    locale_t locale;       /* fixed after new; "C", owned */
-    mp_worker *workers;    /* fixed after new; owned, nworkers of them */
+    int nworkers;           /* fixed after new */
+    size_t memory_limit;    /* fixed after new; bytes a worker, 0: none */
+    double timeout;         /* fixed after new; seconds a job, 0: none */
+    bool sandbox;           /* fixed after new */
+    mp_kernel *setup;       /* fixed after new; owned, or NULL */
+    locale_t locale;        /* fixed after new; "C", owned */
+    mp_worker *workers;     /* fixed after new; owned, nworkers of them */
     _Atomic int references; /* atomic; the owner's and one a job */
 
     pthread_mutex_t lock;
@@ -32,7 +32,7 @@ struct mp_pool {
     uint64_t wakes;        /* guarded by lock; calls of mp_pool_wake() */
     mp_job *first, *last;  /* guarded by lock; jobs that may have work left */
     mp_job *ended_first, *ended_last; /* guarded by lock; see `notify` */
-    mp_timer timer;        /* guarded by lock */
+    mp_timer timer;                   /* guarded by lock */
 };
 
 /* Puts a finished description of a job into the queue, and takes over the

@@ -19,13 +19,13 @@
 typedef struct reduce_job {
     mp_job job;
     mp_fold fold;
-    mp_loop loop;           /* over fold.common */
+    mp_loop loop;             /* over fold.common */
     int operand[MP_MAX_ARGS]; /* of argument k in the loop, or -1 */
     int naccs;
     mp_value init[MP_MAX_ARGS];
     mp_combine combine;
     mp_kernel *combine_kernel; /* retained, or NULL */
-    mp_value *partial;      /* owned; naccs values an item */
+    mp_value *partial;         /* owned; naccs values an item */
 } reduce_job;
 
 /* Stack indices of a session: its argument, the function, then the values
@@ -110,8 +110,8 @@ static void fold_block(lua_State *L, session *s, int64_t item)
     int64_t nth = item % fold->nblocks;
     int64_t start = item / fold->nblocks * fold->length;
     int64_t lo = nth * fold->block;
-    int64_t hi = fold->length - lo > fold->block ? lo + fold->block
-                                                 : fold->length;
+    int64_t hi =
+        fold->length - lo > fold->block ? lo + fold->block : fold->length;
     int64_t lanes = hi - lo < fold->lanes ? hi - lo : fold->lanes;
     if (lanes == 0)
         lanes = 1;
@@ -119,8 +119,8 @@ static void fold_block(lua_State *L, session *s, int64_t item)
         memcpy(&s->lanes[lane * r->naccs], r->init, group);
     fold_range(L, s, start + lo, start + hi);
     mp_error err;
-    if (lanes > 1 && mp__combine_tree(r->combine, s->lanes, lanes, r->naccs,
-                                      &err) != MP_OK)
+    if (lanes > 1 &&
+        mp__combine_tree(r->combine, s->lanes, lanes, r->naccs, &err) != MP_OK)
         luaL_error(L, "%s", err.message);
     memcpy(&r->partial[item * r->naccs], s->lanes, group);
 }
@@ -187,7 +187,7 @@ static mp_status combine(mp_worker *worker, reduce_job *r, mp_error *err)
     if (r->fold.nblocks == 1)
         return MP_OK;
     if (r->combine == MP_COMBINE_KERNEL)
-        return mp__worker_call(worker, combine_session, r, err);
+        return mp_state_call(worker->state, combine_session, r, err);
     for (int64_t i = 0; i < r->fold.nkept; i++) {
         mp_status status = mp__combine_tree(
             r->combine, r->partial + i * r->fold.nblocks * r->naccs,
@@ -204,11 +204,9 @@ static mp_status reduce_work(mp_worker *worker, mp_job *job, mp_error *err)
 {
     session s = {.reduce = (reduce_job *)job};
     mp__chunks_init(&s.chunks, worker, job);
-    mp_status status = mp__worker_call(worker, fold_session, &s, err);
-    if (status != MP_OK) {
-        err->index = s.chunks.at;
-        mp__chunks_abort(&s.chunks);
-    }
+    mp_status status = mp__invoke_session(&s.chunks, fold_session, &s, err);
+    if (status != MP_OK && err->index >= 0)
+        err->index = mp__fold_flat(&s.reduce->fold, err->index);
     return status;
 }
 
@@ -247,8 +245,7 @@ static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
         mp_kind kind = spec->init[k].kind;
         if (kind == MP_KIND_NIL || kind == MP_KIND_STRING)
             return mp_error_set(err, MP_TYPE,
-                                "init %d is not a number or a boolean",
-                                k + 1);
+                                "init %d is not a number or a boolean", k + 1);
     }
     return MP_OK;
 }
@@ -256,8 +253,8 @@ static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
 static mp_status lay_operands(reduce_job *r, const mp_reduce_spec *spec,
                               mp_error *err)
 {
-    mp_status status = mp_loop_init(&r->loop, &r->fold.common,
-                                    r->job.args.nviews, err);
+    mp_status status =
+        mp_loop_init(&r->loop, &r->fold.common, r->job.args.nviews, err);
     if (status != MP_OK)
         return status;
     int used = 0;
@@ -274,8 +271,7 @@ static mp_status lay_operands(reduce_job *r, const mp_reduce_spec *spec,
     return MP_OK;
 }
 
-static mp_status fill(reduce_job *r, const mp_reduce_spec *spec,
-                      mp_error *err)
+static mp_status fill(reduce_job *r, const mp_reduce_spec *spec, mp_error *err)
 {
     r->naccs = spec->naccs;
     memcpy(r->init, spec->init, (size_t)spec->naccs * sizeof *r->init);
@@ -283,8 +279,7 @@ static mp_status fill(reduce_job *r, const mp_reduce_spec *spec,
     if (spec->combine == MP_COMBINE_KERNEL)
         r->combine_kernel = mp_kernel_retain(spec->combine_kernel);
     int64_t count;
-    if (__builtin_mul_overflow(r->fold.nkept, r->fold.nblocks,
-                               &r->job.end) ||
+    if (__builtin_mul_overflow(r->fold.nkept, r->fold.nblocks, &r->job.end) ||
         __builtin_mul_overflow(r->job.end, spec->naccs, &count))
         return mp_error_set(err, MP_VALUE, "the reduction is too large");
     r->partial = calloc((size_t)count + 1, sizeof *r->partial);

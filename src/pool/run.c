@@ -95,13 +95,7 @@ static mp_status run_work(mp_worker *worker, mp_job *job, mp_error *err)
 {
     session s = {.run = (run_job *)job, .arrays = worker->arrays};
     mp__chunks_init(&s.chunks, worker, job);
-    mp_status status = mp__worker_call(worker, run_session, &s, err);
-    mp_arrays_clear(worker->arrays);
-    if (status != MP_OK) {
-        err->index = s.chunks.at;
-        mp__chunks_abort(&s.chunks);
-    }
-    return status;
+    return mp__invoke_session(&s.chunks, run_session, &s, err);
 }
 
 static const mp_job_ops run_ops = {run_work, NULL, NULL};

@@ -37,8 +37,7 @@ int mp_spans_copy(mp_spans *spans, int worker, mp_span *out, int capacity)
     if (held > (uint64_t)capacity)
         held = (uint64_t)capacity;
     for (uint64_t i = 0; i < held; i++) {
-        const mp_record *r =
-            &spans->ring[(spans->count - held + i) % MP_SPANS];
+        const mp_record *r = &spans->ring[(spans->count - held + i) % MP_SPANS];
         out[i] = (mp_span){.worker = worker,
                            .job = r->job,
                            .lo = r->lo,

@@ -23,8 +23,8 @@ typedef struct mp_record {
 /* A ring: the worker writes, anyone reads. */
 typedef struct mp_spans {
     pthread_mutex_t lock;
-    uint64_t count;            /* guarded by lock; ever written */
-    mp_record ring[MP_SPANS];  /* guarded by lock */
+    uint64_t count;           /* guarded by lock; ever written */
+    mp_record ring[MP_SPANS]; /* guarded by lock */
 } mp_spans;
 
 /* Returns 0 or an error number. `spans` is zeroed. */

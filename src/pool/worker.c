@@ -32,8 +32,8 @@ static mp_status make_state(mp_worker *worker, mp_error *err)
         .open = mp_array_open,
         .arrays = worker->arrays,
 #ifdef MP_HARD
-        .fail_after = atomic_load_explicit(&worker->fail_after,
-                                           memory_order_relaxed),
+        .fail_after =
+            atomic_load_explicit(&worker->fail_after, memory_order_relaxed),
 #endif
     };
     status = mp_state_new(&options, &worker->guard, &worker->state, err);
@@ -70,19 +70,12 @@ static void clean_state(mp_worker *worker, const mp_job *job)
         drop_state(worker);
 }
 
-mp_status mp__worker_call(mp_worker *worker, lua_CFunction session, void *ud,
-                          mp_error *err)
-{
-    return mp_state_call(worker->state, session, ud, err);
-}
-
 /* ---- running jobs ------------------------------------------------------- */
 
 /* Calls `step`, one of the job's `work` and `finish`, with a state that is
  * ready and can be stopped. */
 static mp_status run_step(mp_worker *worker, mp_job *job,
-                          mp_status (*step)(mp_worker *, mp_job *,
-                                            mp_error *),
+                          mp_status (*step)(mp_worker *, mp_job *, mp_error *),
                           mp_error *err)
 {
     mp_status status = MP_OK;

@@ -13,21 +13,21 @@
 #include "pool/spans.h"
 
 typedef struct mp_worker {
-    mp_pool *pool;      /* fixed after new */
-    int index;          /* fixed after new; from 0 */
-    pthread_t thread;   /* fixed after new */
-    mp_guard guard;     /* has its own lock */
-    mp_spans spans;     /* has its own lock */
-    mp_job *job;        /* guarded by the pool's lock; what it works at */
-    mp_state *state;    /* worker thread only; NULL until the first job */
-    mp_arrays *arrays;  /* worker thread only; lives as long as the state */
+    mp_pool *pool;     /* fixed after new */
+    int index;         /* fixed after new; from 0 */
+    pthread_t thread;  /* fixed after new */
+    mp_guard guard;    /* has its own lock */
+    mp_spans spans;    /* has its own lock */
+    mp_job *job;       /* guarded by the pool's lock; what it works at */
+    mp_state *state;   /* worker thread only; NULL until the first job */
+    mp_arrays *arrays; /* worker thread only; lives as long as the state */
 
-    _Atomic int64_t chunks;  /* atomic; see mp_worker_stats */
-    _Atomic int64_t items;   /* atomic */
-    _Atomic int64_t busy;    /* atomic; ns */
-    _Atomic int64_t memory;  /* atomic; bytes, as of the last chunk */
-    _Atomic int64_t peak;    /* atomic; bytes */
-    _Atomic int64_t states;  /* atomic */
+    _Atomic int64_t chunks; /* atomic; see mp_worker_stats */
+    _Atomic int64_t items;  /* atomic */
+    _Atomic int64_t busy;   /* atomic; ns */
+    _Atomic int64_t memory; /* atomic; bytes, as of the last chunk */
+    _Atomic int64_t peak;   /* atomic; bytes */
+    _Atomic int64_t states; /* atomic */
 #ifdef MP_HARD
     _Atomic size_t fail_after; /* atomic; tests: allocations a state may make */
 #endif
@@ -40,10 +40,5 @@ mp_status mp__worker_start(mp_worker *worker, mp_pool *pool, int index,
 /* Waits for the thread, which leaves when the pool is stopping, and frees
  * what it owned. */
 void mp__worker_join(mp_worker *worker);
-
-/* Worker thread, inside a job's `work`: runs `session(L)` with `ud` as
- * lightuserdata, in the worker's Lua state, protected and stoppable. */
-mp_status mp__worker_call(mp_worker *worker, lua_CFunction session, void *ud,
-                          mp_error *err);
 
 #endif
