@@ -113,8 +113,7 @@ static int array_index(lua_State *L)
     uint64_t leaf = path - slot->leaf_first;
     if (leaf < slot->leaf_count && at < slot->extent) {
         mp_element_push_native(L, slot->dtype,
-                               slot->data + (int64_t)leaf * slot->leaf_step +
-                                   (int64_t)at * slot->stride);
+                               mp__slot_element(slot, leaf, at));
         return 1;
     }
     if (path < slot->leaf_first) {
@@ -169,10 +168,8 @@ static int array_newindex(lua_State *L)
     uint64_t leaf = path - slot->leaf_first;
     if (leaf >= slot->leaf_count || at >= slot->extent || slot->readonly)
         return newindex_slow(L);
-    mp_misfit misfit =
-        mp_element_store_native(L, 3, slot->dtype,
-                                slot->data + (int64_t)leaf * slot->leaf_step +
-                                    (int64_t)at * slot->stride);
+    mp_misfit misfit = mp_element_store_native(
+        L, 3, slot->dtype, mp__slot_element(slot, leaf, at));
     return misfit == MP_FITS ? 0 : raise_misfit(L, misfit, slot->dtype);
 }
 

@@ -74,6 +74,14 @@ static inline void *mp__handle_make(uint64_t slot, uint64_t serial)
     return (void *)(uintptr_t)(serial << MP_HANDLE_SLOT_BITS | slot);
 }
 
+/* The address of element `at` of leaf row `leaf`, below slot->leaf_count. */
+static inline char *mp__slot_element(const mp_slot *slot, uint64_t leaf,
+                                     uint64_t at)
+{
+    return slot->data +
+           ((int64_t)leaf * slot->leaf_step + (int64_t)at * slot->stride);
+}
+
 /* The row that a path, below slot->paths, leads to. */
 static inline mp_row mp__handle_locate(const mp_slot *slot, uint64_t path)
 {
