@@ -199,7 +199,7 @@ static mp_misfit store_bool(mp_dtype dtype, char *at, bool value)
 {
     if (dtype != MP_BOOL)
         return MP_MISFIT_TYPE;
-    *at = value;
+    *at = value ? 1 : 0;
     return MP_FITS;
 }
 

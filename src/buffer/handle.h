@@ -20,6 +20,7 @@
 #ifndef MP_BUFFER_HANDLE_H
 #define MP_BUFFER_HANDLE_H
 
+#include "buffer/array.h"
 #include "moonpool.h"
 
 #define MP_HANDLE_SLOT_BITS 10

@@ -82,8 +82,7 @@ const char *mp_shape_text(const mp_shape *shape, char *text, size_t size)
 mp_status mp_loop_init(mp_loop *loop, const mp_shape *shape, int noperands,
                        mp_error *err)
 {
-    int64_t size;
-    mp_status status = mp_shape_size(shape, &size, err);
+    mp_status status = mp_shape_size(shape, &loop->size, err);
     if (status != MP_OK)
         return status;
     size_t count = noperands > 0 ? (size_t)noperands : 1;
@@ -92,7 +91,6 @@ mp_status mp_loop_init(mp_loop *loop, const mp_shape *shape, int noperands,
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a loop");
     loop->ndim = shape->ndim;
     memcpy(loop->extent, shape->extent, (size_t)shape->ndim * sizeof(int64_t));
-    loop->size = size;
     loop->noperands = noperands;
     loop->operands = operands;
     return MP_OK;

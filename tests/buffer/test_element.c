@@ -147,8 +147,10 @@ static void check_store(lua_State *L, mp_dtype dtype, mp_value value)
     reverse(turned, stored + 1, size);
     assert_memory_equal(set + 1, turned, (size_t)size);
     assert_memory_equal(set + 1 + size, blank, (size_t)(8 - size));
+    if (dtype == MP_FLOAT16) /* see test_half.c */
+        return;
     mp_value wanted = reference_stored(dtype, value);
-    if (dtype == MP_FLOAT16 || (dtype == MP_UINT64 && wanted.as.i < 0))
+    if (dtype == MP_UINT64 && wanted.as.i < 0)
         return;
     mp_element_push(L, dtype, true, stored + 1);
     assert_true(is_value(L, wanted));
