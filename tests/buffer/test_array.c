@@ -261,9 +261,10 @@ static void push_element_place(lua_State *L, void *handle, const mp_view *view,
                                int64_t flat)
 {
     int64_t index[MP_MAX_NDIM] = {0};
-    for (int d = view->ndim - 1; d >= 0; d--) {
-        index[d] = flat % view->shape[d];
-        flat /= view->shape[d];
+    for (int d = view->ndim - 1; d >= 0 && flat > 0; d--) {
+        int64_t extent = view->shape[d] > 0 ? view->shape[d] : 1;
+        index[d] = flat % extent;
+        flat /= extent;
     }
     lua_settop(L, 0);
     lua_pushlightuserdata(L, handle);
