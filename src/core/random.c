@@ -74,6 +74,7 @@ uint64_t mp_random_next(mp_random *random)
 {
     if (random->last != random->item) {
         random->last = random->item;
+        random->seed = 0;
         random->draw = 0;
     }
     mp_philox block =

@@ -21,7 +21,9 @@ mp_status mp__invoke_session(mp_chunks *chunks, lua_CFunction session, void *ud,
 
 void mp__invoke_push(lua_State *L, mp_kernel *kernel, int nargs)
 {
+    mp_random *random = &mp_state_of(L)->random;
     mp_state_push_kernel(L, kernel);
+    random->last = UINT64_MAX; /* Each item has a stream of its own. */
     lua_Debug ar;
     lua_pushvalue(L, -1);
     lua_getinfo(L, ">u", &ar);

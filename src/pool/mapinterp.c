@@ -17,48 +17,61 @@
  * values at FIRST + number of the argument. */
 enum { FUNCTION = 2, FIRST = 3 };
 
+/* One operand on its way through a row of items. */
+typedef struct feed {
+    mp_role role;
+    mp_dtype dtype;
+    bool swapped;
+    int place;    /* UNIFORM: stack index; ARRAY: slot */
+    char *at;     /* of the item */
+    int64_t step; /* to the next one */
+} feed;
+
 typedef struct session {
     mp_map_job *map;
     mp_chunks chunks;
     mp_arrays *arrays;
-    char *at[2 * MP_MAX_ARGS + 1];     /* of the item */
-    int64_t step[2 * MP_MAX_ARGS + 1]; /* to the next one */
+    int nargs;             /* of the call: inputs, and outputs to fill */
+    feed in[MP_MAX_ARGS];  /* parallel to map->in */
+    feed out[MP_MAX_ARGS]; /* parallel to map->out */
+    feed where;            /* if map->where is one */
 } session;
 
 /* [-0, +1, e] */
-static void push_operand(lua_State *L, const session *s,
-                         const mp_map_operand *in, int k)
+static inline void push_feed(lua_State *L, const session *s, const feed *f)
 {
-    switch (in->role) {
+    switch (f->role) {
     case MP_UNIFORM:
-        lua_pushvalue(L, FIRST + k);
+        lua_pushvalue(L, f->place);
         break;
     case MP_ELEMENT:
-        mp_element_push(L, in->dtype, in->swapped, s->at[in->at]);
+        if (f->swapped)
+            mp_element_push(L, f->dtype, true, f->at);
+        else
+            mp_element_push_native(L, f->dtype, f->at);
         break;
     case MP_ARRAY:
-        lua_pushlightuserdata(
-            L, mp_arrays_move(s->arrays, in->slot, s->at[in->at]));
+        lua_pushlightuserdata(L, mp_arrays_move(s->arrays, f->place, f->at));
         break;
     }
 }
 
-/* Pushes the function and all arguments; returns how many those are.
+/* Pushes the function and all arguments, and steps the inputs.
  * [-0, +n+1, e] */
-static int push_call(lua_State *L, const session *s)
+static inline void push_call(lua_State *L, session *s)
 {
     const mp_map_job *map = s->map;
-    int pushed = map->nin;
     lua_pushvalue(L, FUNCTION);
-    for (int k = 0; k < map->nin; k++)
-        push_operand(L, s, &map->in[k], k);
-    for (int k = 0; k < map->nout; k++) {
-        if (map->out[k].role == MP_ARRAY) {
-            push_operand(L, s, &map->out[k], k);
-            pushed++;
-        }
+    for (int k = 0; k < map->nin; k++) {
+        push_feed(L, s, &s->in[k]);
+        s->in[k].at += s->in[k].step;
     }
-    return pushed;
+    if (s->nargs == map->nin)
+        return;
+    for (int k = 0; k < map->nout; k++) {
+        if (s->out[k].role == MP_ARRAY)
+            push_feed(L, s, &s->out[k]);
+    }
 }
 
 /* Stores a result of an open output, which holds either integers or the bits
@@ -92,55 +105,93 @@ static int bad_store(lua_State *L, int index, int nth, mp_misfit misfit,
     return luaL_error(L, "%s", text);
 }
 
-/* Stores what the call left at `base` and above. [-n, +0, e] */
-static void store_results(lua_State *L, session *s, int base)
+/* Stores the value at `index` into output `k`. [-0, +0, e] */
+static inline void store_result(lua_State *L, int index, session *s, int k,
+                                int nth)
 {
-    mp_map_job *map = s->map;
-    int index = base;
+    const feed *out = &s->out[k];
+    mp_misfit misfit;
+    if (s->map->floats[k] != NULL) {
+        store_open(L, index, s->map, k, out->at, s->chunks.at);
+        return;
+    }
+    if (out->swapped)
+        misfit = mp_element_store(L, index, out->dtype, true, out->at);
+    else
+        misfit = mp_element_store_native(L, index, out->dtype, out->at);
+    if (misfit != MP_FITS)
+        bad_store(L, index, nth, misfit, out->dtype);
+}
+
+/* Takes what the call left at `base` and above, and steps the outputs.
+ * [-n, +0, e] */
+static inline void take_results(lua_State *L, session *s, int base)
+{
+    const mp_map_job *map = s->map;
+    int nth = 0;
     if (!lua_isnil(L, base + map->nreturned))
         mp__invoke_bad_count(L, map->nreturned);
     for (int k = 0; k < map->nout; k++) {
-        const mp_map_operand *out = &map->out[k];
-        if (out->role == MP_ARRAY)
-            continue;
-        char *at = s->at[out->at];
-        if (map->floats[k] != NULL) {
-            store_open(L, index, map, k, at, s->chunks.at);
-        } else {
-            mp_misfit misfit =
-                mp_element_store(L, index, out->dtype, out->swapped, at);
-            if (misfit != MP_FITS)
-                bad_store(L, index, index - base + 1, misfit, out->dtype);
+        if (s->out[k].role == MP_ELEMENT) {
+            store_result(L, base + nth, s, k, nth + 1);
+            nth++;
         }
-        index++;
+        s->out[k].at += s->out[k].step;
     }
     lua_settop(L, base - 1);
 }
 
 /* ---- a chunk, in Lua ---------------------------------------------------- */
 
-static bool selected(const session *s)
+/* Whether to leave an item out; if so, steps over it. */
+static bool skip(session *s)
 {
-    return s->map->where < 0 || *s->at[s->map->where] != 0;
+    bool selected = *s->where.at != 0;
+    s->where.at += s->where.step;
+    if (selected)
+        return false;
+    for (int k = 0; k < s->map->nin; k++)
+        s->in[k].at += s->in[k].step;
+    for (int k = 0; k < s->map->nout; k++)
+        s->out[k].at += s->out[k].step;
+    return true;
 }
 
 /* Items in a row at constant strides. [-0, +0, e] */
 static void run_row(lua_State *L, session *s, int64_t count)
 {
-    const mp_map_job *map = s->map;
     mp_random *random = &mp_state_of(L)->random;
+    int nresults = s->map->nreturned + 1;
     int base = lua_gettop(L) + 1;
-    for (int64_t n = 0; n < count; n++) {
-        if (selected(s)) {
-            random->item = (uint64_t)s->chunks.at;
-            int nargs = push_call(L, s);
-            lua_call(L, nargs, map->nreturned + 1);
-            store_results(L, s, base);
-        }
-        s->chunks.at++;
-        for (int k = 0; k < map->loop.noperands; k++)
-            s->at[k] += s->step[k];
+    bool masked = s->map->where >= 0;
+    for (int64_t end = s->chunks.at + count; s->chunks.at < end;
+         s->chunks.at++) {
+        if (masked && skip(s))
+            continue;
+        random->item = (uint64_t)s->chunks.at;
+        push_call(L, s);
+        lua_call(L, s->nargs, nresults);
+        take_results(L, s, base);
     }
+}
+
+static void place_feed(feed *f, const mp_map_operand *o,
+                       const mp_cursor *cursor)
+{
+    if (o->role != MP_UNIFORM)
+        f->at = cursor->at[o->at];
+}
+
+/* Points all operands at the cursor's item. */
+static void place_feeds(session *s, const mp_cursor *cursor)
+{
+    const mp_map_job *map = s->map;
+    for (int k = 0; k < map->nin; k++)
+        place_feed(&s->in[k], &map->in[k], cursor);
+    for (int k = 0; k < map->nout; k++)
+        place_feed(&s->out[k], &map->out[k], cursor);
+    if (map->where >= 0)
+        s->where.at = cursor->at[map->where];
 }
 
 /* [-0, +0, e] */
@@ -153,15 +204,22 @@ static void run_chunk(lua_State *L, session *s)
         int64_t count = mp_cursor_run(loop, &cursor);
         if (count > s->chunks.hi - s->chunks.at)
             count = s->chunks.hi - s->chunks.at;
-        memcpy(s->at, cursor.at, (size_t)loop->noperands * sizeof *s->at);
+        place_feeds(s, &cursor);
         run_row(L, s, count);
         if (s->chunks.at < s->chunks.hi)
             mp_cursor_advance(loop, &cursor, count);
     }
 }
 
-static void bind_core(const session *s, const mp_map_operand *o)
+/* Prepares an operand; an array gets its slot. */
+static void begin_feed(session *s, feed *f, const mp_map_operand *o,
+                       int stack_index)
 {
+    const mp_loop *loop = &s->map->loop;
+    *f = (feed){.role = o->role, .dtype = o->dtype, .swapped = o->swapped};
+    f->place = o->role == MP_UNIFORM ? stack_index : o->slot;
+    if (o->role != MP_UNIFORM)
+        f->step = loop->operands[o->at].strides[loop->ndim - 1];
     if (o->role == MP_ARRAY)
         mp_arrays_bind(s->arrays, o->slot, o->core);
 }
@@ -170,22 +228,26 @@ static void bind_core(const session *s, const mp_map_operand *o)
  * [-0, +n, e] */
 static void begin_session(lua_State *L, session *s)
 {
-    mp_map_job *map = s->map;
+    const mp_map_job *map = s->map;
     const mp_args *args = &map->job.args;
+    const mp_loop *loop = &map->loop;
+    s->nargs = map->nin + map->nout;
+    for (int k = 0; k < map->nout; k++)
+        s->nargs -= map->out[k].role == MP_ELEMENT;
     mp__invoke_reserve(L, s->chunks.worker, map->narrays,
-                       2 * map->nin + 2 * map->nout + LUA_MINSTACK);
-    mp__invoke_push(L, map->job.kernel, map->nin + map->nout - map->nreturned);
+                       map->nin + s->nargs + map->nreturned + LUA_MINSTACK);
+    mp__invoke_push(L, map->job.kernel, s->nargs);
     for (int k = 0; k < map->nin; k++) {
-        bind_core(s, &map->in[k]);
+        begin_feed(s, &s->in[k], &map->in[k], FIRST + k);
         if (map->in[k].role == MP_UNIFORM)
             mp_args_push_value(L, args->arg[k].value);
         else
             lua_pushnil(L);
     }
     for (int k = 0; k < map->nout; k++)
-        bind_core(s, &map->out[k]);
-    for (int k = 0; k < map->loop.noperands; k++)
-        s->step[k] = map->loop.operands[k].strides[map->loop.ndim - 1];
+        begin_feed(s, &s->out[k], &map->out[k], 0);
+    if (map->where >= 0)
+        s->where.step = loop->operands[map->where].strides[loop->ndim - 1];
 }
 
 static int map_session(lua_State *L)
@@ -275,8 +337,9 @@ static int probe_session(lua_State *L)
         s->chunks.at = map->job.first;
         mp_state_of(L)->random.item = (uint64_t)map->job.first;
         mp_cursor_seek(&map->loop, &cursor, map->job.first);
-        memcpy(s->at, cursor.at, (size_t)map->loop.noperands * sizeof *s->at);
-        lua_call(L, push_call(L, s), LUA_MULTRET);
+        place_feeds(s, &cursor);
+        push_call(L, s);
+        lua_call(L, s->nargs, LUA_MULTRET);
     }
     keep_results(L, map, base);
     mp__chunks_next(&s->chunks);
