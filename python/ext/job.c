@@ -230,15 +230,6 @@ static PyObject *job_check(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *job_finish(PyObject *object, PyObject *unused)
-{
-    (void)unused;
-    mpy_job *self = (mpy_job *)object;
-    if (mpy_job_wait(self, -1) < 0 || mpy_job_check(self) < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
 static PyObject *job_release(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -416,7 +407,6 @@ static PyObject *job_first(PyObject *object, void *closure)
 static PyMethodDef job_methods[] = {
     {"wait", job_wait, METH_O, NULL},
     {"check", job_check, METH_NOARGS, NULL},
-    {"finish", job_finish, METH_NOARGS, NULL},
     {"release", job_release, METH_NOARGS, NULL},
     {"stop", job_stop, METH_NOARGS, NULL},
     {"progress", job_progress, METH_NOARGS, NULL},

@@ -1,0 +1,144 @@
+"""Arrays: what NumPy and the buffer protocol have to say about arguments.
+
+NumPy is optional. It is imported when a list is to become an array, and used
+where somebody else has imported it already.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from functools import cache
+from typing import Any, SupportsFloat, SupportsIndex
+
+from moonpool import _core
+
+NAMES = {
+    "bool": "?",
+    "int8": "b",
+    "uint8": "B",
+    "int16": "h",
+    "uint16": "H",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "uint64": "Q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+}
+"""Name of a dtype -> its character."""
+
+_CODES = {code: name for name, code in NAMES.items()}
+_TYPES = {bool: "?", int: "q", float: "d"}
+
+
+@cache
+def _numpy() -> Any:
+    """Return NumPy, or None where it is not installed."""
+    try:
+        import numpy as np  # noqa: PLC0415  optional
+    except ImportError:
+        return None
+    return np
+
+
+def as_operand(value: Any) -> Any:
+    """Return an array or number in place of an object that is neither.
+
+    Called by the extension for what has no buffer and is of no builtin type.
+    """
+    if hasattr(value, "__array__") or isinstance(value, (list, tuple, range)):
+        np = _numpy()
+        if np is None:
+            raise TypeError(
+                f"a {type(value).__name__} is an array only where NumPy is installed: "
+                "pass an array.array or a memoryview"
+            )
+        return np.asarray(value)
+    if isinstance(value, SupportsIndex):
+        return value.__index__()
+    if isinstance(value, SupportsFloat):
+        return float(value)
+    raise TypeError(
+        f"a {type(value).__name__} cannot be passed to a kernel: pass numbers, strings, "
+        "or arrays that support the buffer protocol"
+    )
+
+
+def explain_refusal(value: Any, error: Exception) -> Exception:
+    """Return a better exception for one that an exporter of a buffer raised."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or not isinstance(error, (ValueError, BufferError, TypeError)):
+        return error
+    if getattr(dtype, "kind", "") in ("M", "m"):
+        advice = "pass a.view('int64')"
+    else:
+        advice = "pass a.astype('float64'), or a list to pool.submit()"
+    return TypeError(f"{dtype} is not supported: {advice}")
+
+
+def uses_numpy(args: tuple[Any, ...]) -> bool:
+    """Return whether any argument is NumPy's, or becomes an array of it."""
+    return any(
+        hasattr(arg, "__array__") or isinstance(arg, (list, tuple, range)) for arg in args
+    )
+
+
+def _dtype_code(dtype: Any) -> str:
+    """Return the character of a dtype, without NumPy's help."""
+    if isinstance(dtype, type) and dtype in _TYPES:
+        return _TYPES[dtype]
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype
+    if name in NAMES:
+        return NAMES[name]
+    if name in NAMES.values():
+        return str(name)
+    raise TypeError(f"dtype {dtype!r} is not supported: give one of {', '.join(NAMES)}")
+
+
+class Maker:
+    """Makes the results of one call: NumPy arrays, or memoryviews.
+
+    Parameters
+    ----------
+    numpy : bool
+        Which of the two.
+    zeroed : bool
+        Whether results start as zeros, for elements that a mask leaves out.
+    """
+
+    def __init__(self, *, numpy: bool, zeroed: bool) -> None:
+        self._np = _numpy() if numpy else None
+        self._zeroed = zeroed
+
+    def dtype(self, dtype: Any) -> Any:
+        """Return what the user gave as `dtype` in the form that `make` takes."""
+        if self._np is None:
+            return _dtype_code(dtype)
+        found = self._np.dtype(dtype)
+        if found.kind not in "biuf" or found.itemsize > 8:
+            raise TypeError(
+                f"dtype {found} is not supported: give one of {', '.join(NAMES)}"
+            )
+        return found
+
+    def make(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return a new array."""
+        if self._np is None:
+            return memoryview(_core.Block(dtype, shape))
+        make = self._np.zeros if self._zeroed else self._np.empty
+        return make(shape, _CODES[dtype] if isinstance(dtype, str) else dtype)
+
+    def widen(self, array: Any, code: str) -> Any:
+        """Return the floats whose bits an int64 array holds, as dtype `code`."""
+        if self._np is not None and code == "d":
+            return array.view(self._np.float64)
+        result = self.make(array.shape, code)
+        _core.widen(_core.Operands(array, False), _core.Operands(result, True))
+        return result
+
+
+def read_scalar(array: memoryview) -> Any:
+    """Return the only element of a 0-d result as a Python number."""
+    return struct.unpack("@" + array.format, array.tobytes())[0]

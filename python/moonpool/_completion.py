@@ -1,0 +1,164 @@
+"""Completion: the thread of a pool that finishes its futures."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moonpool import _core
+    from moonpool._future import Future
+
+# How often futures with a progress bar are looked at, and how long the thread
+# sleeps otherwise; in seconds.
+_SHOWING = 0.1
+_SLEEPING = 5.0
+# How long the interpreter's exit waits for a pool, in seconds.
+_AT_EXIT = 5.0
+
+_live: weakref.WeakSet[Completions] = weakref.WeakSet()
+
+
+class Completions:
+    """The futures of one pool that are in flight, and the thread for them.
+
+    It knows the extension's pool only, so that a `Pool` that nobody refers to
+    can go while its futures are finished.
+    """
+
+    def __init__(self, core: _core.Pool) -> None:
+        self.core = core
+        self._lock = threading.Lock()
+        self._inflight: set[Future[Any]] = set()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._orphan = False
+        self._showing = 0
+        _live.add(self)
+
+    def add(self, future: Future[Any]) -> None:
+        """Take a future in; starts the thread when there is none."""
+        self.core.enter()
+        try:
+            with self._lock:
+                self._start_thread()
+                self._inflight.add(future)
+        except BaseException:
+            self.core.leave()
+            raise
+        if future._bar is not None:
+            self._showing += 1
+            self.core.wake()
+
+    def discard(self, future: Future[Any]) -> None:
+        """Let go of a future that has ended."""
+        with self._lock:
+            if future not in self._inflight:
+                return
+            self._inflight.remove(future)
+        if future._bar is not None:
+            self._showing -= 1
+        self.core.leave()
+        if self._closing:
+            self.core.wake()
+
+    def pump(self, future: Future[Any], timeout: float | None) -> None:
+        """Do the thread's work until `future` is done, when called on it.
+
+        A callback may so wait for another future without a deadlock.
+        """
+        if threading.current_thread() is not self._thread:
+            return
+        until = None if timeout is None else time.monotonic() + timeout
+        while not future.done():
+            left = _SLEEPING if until is None else until - time.monotonic()
+            if left <= 0:
+                return
+            self._turn(min(left, _SLEEPING))
+
+    def close(self, *, cancel: bool) -> None:
+        """End what is in flight, then the thread, then the workers."""
+        self.core.close(cancel)
+        self._closing = True
+        thread = self._thread
+        if thread is threading.current_thread():
+            while self._inflight:
+                self._turn(_SLEEPING)
+        elif thread is not None:
+            self._join(thread, None)
+        self.core.free(-1.0)
+
+    def retire(self) -> None:
+        """Close without waiting: the pool was dropped."""
+        self.core.close(False)
+        with self._lock:
+            self._closing = self._orphan = True
+            thread = self._thread
+        if thread is None:
+            self.core.free(-1.0)
+        else:
+            self.core.wake()
+
+    def exit(self) -> None:
+        """Cancel everything, and wait only so long."""
+        until = time.monotonic() + _AT_EXIT
+        self.core.close(True)
+        self._closing = True
+        thread = self._thread
+        if thread is not None:
+            self._join(thread, until)
+        self.core.free(max(until - time.monotonic(), 0.0))
+
+    def abandon(self) -> None:
+        """Forget everything, in the child of a fork."""
+        self._lock = threading.Lock()
+        self._thread = None
+        lost, self._inflight = self._inflight, set()
+        self.core.abandon()
+        for future in lost:
+            future.lose()
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._loop, name="moonpool", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _join(self, thread: threading.Thread, until: float | None) -> None:
+        # A wake-up is lost on a thread that is not waiting yet: repeat it.
+        while thread.is_alive() and (until is None or time.monotonic() < until):
+            self.core.wake()
+            thread.join(0.02)
+
+    def _loop(self) -> None:
+        while self._inflight or not self._closing:
+            self._turn(_SHOWING if self._showing else _SLEEPING)
+        if self._orphan:
+            self.core.free(-1.0)
+
+    def _turn(self, seconds: float) -> None:
+        """Finish the next job that ends within `seconds`."""
+        job = self.core.next_ended(seconds)
+        if job is not None:
+            job.owner.advance()
+        if self._showing:
+            for future in tuple(self._inflight):
+                future.report()
+
+
+@atexit.register
+def _exit() -> None:
+    for completions in list(_live):
+        completions.exit()
+
+
+def _after_fork() -> None:
+    for completions in list(_live):
+        completions.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)

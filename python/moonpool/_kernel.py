@@ -1,0 +1,175 @@
+"""Kernels: Lua source with its options."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from moonpool import _core
+
+INTERPRETED_ONLY = "this build of moonpool has the interpreted tier only, and makes no native code"
+
+
+class Kernel(_core.Kernel):
+    """Lua source, checked and ready to run: immutable and thread-safe.
+
+    Made by `moonpool.kernel`. Two kernels are equal when source, name and
+    options are; they pickle by these, so a kernel may be sent to another
+    process.
+
+    Attributes
+    ----------
+    source : str
+        The Lua source as it was given.
+    name : str
+        The name shown in errors; "kernel" where none was given.
+    signature : str or None
+        The generalized-ufunc signature, as in "(m,n),(n)->(m)".
+    strict : bool
+        Whether native code may use no approximate functions.
+    fastmath : bool
+        Whether native code may contract and reassociate.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Map over `args` on `moonpool.default_pool()`: see `Pool.map`."""
+        # The default pool is made of a Pool, which is made of kernels.
+        from moonpool._default import default_pool  # noqa: PLC0415
+
+        return default_pool().map(self, *args, **options)
+
+    def __repr__(self) -> str:
+        """Return name and options."""
+        options = "".join(
+            f", {key}={value!r}"
+            for key, value in (
+                ("signature", self.signature),
+                ("strict", self.strict),
+                ("fastmath", self.fastmath),
+            )
+            if value
+        )
+        return f"<moonpool.Kernel {self.name!r}{options}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare source, name and options."""
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return self._content() == other._content()
+
+    def __hash__(self) -> int:
+        """Hash source, name and options."""
+        return hash(self._content())
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Pickle by source, name and options."""
+        return _rebuild, self._content()
+
+    def _content(self) -> tuple[str, str | None, str, bool, bool]:
+        return self.source, self.signature, self.name, self.strict, self.fastmath
+
+    def native(self, *types: Any) -> bool:
+        """Return whether calls with arguments of `types` run native code.
+
+        Parameters
+        ----------
+        *types : dtype
+            One dtype an argument.
+
+        Returns
+        -------
+        bool
+            Always False: this build has the interpreted tier only.
+        """
+        del types
+        return False
+
+    def explain(self, *types: Any) -> str:
+        """Return why calls with arguments of `types` run on the tier they do."""
+        given = ", ".join(str(dtype) for dtype in types)
+        return f"kernel '{self.name}'({given}) runs interpreted: {INTERPRETED_ONLY}"
+
+    def inspect_llvm(self, *types: Any) -> str:
+        """Return the LLVM IR for arguments of `types`.
+
+        Raises
+        ------
+        RuntimeError
+            Always: this build has the interpreted tier only.
+        """
+        raise RuntimeError(self.explain(*types))
+
+    def inspect_asm(self, *types: Any) -> str:
+        """Return the machine code for arguments of `types`, as assembly.
+
+        Raises
+        ------
+        RuntimeError
+            Always: this build has the interpreted tier only.
+        """
+        raise RuntimeError(self.explain(*types))
+
+
+def kernel(
+    source: str,
+    *,
+    signature: str | None = None,
+    name: str | None = None,
+    strict: bool = False,
+    fastmath: bool = False,
+) -> Kernel:
+    """Make a kernel of Lua source.
+
+    Parameters
+    ----------
+    source : str
+        A Lua 5.3 chunk that returns one function, or a bare
+        ``function(...) ... end``. What stands before the ``return`` runs once
+        a worker.
+    signature : str, optional
+        A generalized-ufunc signature: the kernel is then called with whole
+        arrays, see `Pool.map`.
+    name : str, optional
+        Shown in errors.
+    strict, fastmath : bool
+        For native code: allow no approximate functions, or allow contraction
+        and reassociation.
+
+    Returns
+    -------
+    Kernel
+
+    Raises
+    ------
+    LuaSyntaxError
+        Where the source is not valid Lua.
+    ValueError
+        Where the signature is not valid, or both options are set.
+    """
+    if not isinstance(source, str):
+        raise TypeError(f"source must be a str of Lua, not {type(source).__name__}")
+    if strict and fastmath:
+        raise ValueError("strict and fastmath contradict each other: set one of them")
+    return Kernel(source, signature=signature, name=name, strict=strict, fastmath=fastmath)
+
+
+def _rebuild(
+    source: str, signature: str | None, name: str, strict: bool, fastmath: bool
+) -> Kernel:
+    return Kernel(source, signature=signature, name=name, strict=strict, fastmath=fastmath)
+
+
+@lru_cache(maxsize=256)
+def _from_source(source: str) -> Kernel:
+    return Kernel(source)
+
+
+def as_kernel(source: Kernel | str) -> Kernel:
+    """Return the kernel that a call was given, by itself or as its source."""
+    if isinstance(source, Kernel):
+        return source
+    if isinstance(source, str):
+        return _from_source(source)
+    raise TypeError(f"a Kernel or a str of Lua source is needed, not {type(source).__name__}")

@@ -1,0 +1,511 @@
+"""The pool: worker threads that run Lua kernels."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Literal
+
+from moonpool import _core, _steps
+from moonpool._completion import Completions
+from moonpool._future import Future
+from moonpool._kernel import INTERPRETED_ONLY, Kernel, as_kernel
+from moonpool._progress import open_bar
+from moonpool._trace import write_trace
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from moonpool._progress import Bar
+
+_DEFAULT_MEMORY = 256 * 1024 * 1024
+_COUNTERS = ("chunks", "items", "busy", "memory", "memory_peak", "states")
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+class Pool:
+    """Worker threads that run Lua kernels over Python's memory.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many threads. By default ``MOONPOOL_WORKERS``, else
+        ``OMP_NUM_THREADS``, else the CPUs that this process may use.
+    memory_limit : int, optional
+        Bytes of Lua memory a worker may use, `math.inf` for no limit. By
+        default 256 MiB, and no limit without a sandbox.
+    timeout : float, optional
+        Seconds that a call may take, where the call does not say.
+    native : {"auto", "require", "off"}
+        Whether kernels run as native code: where possible, always (a call
+        raises where it is not possible), or never.
+    sandbox : bool
+        False gives kernels all of Lua's libraries, files and processes
+        included. Only for kernels that you trust as you trust Python code.
+    setup : str, optional
+        Lua that runs once in each worker; all kernels see its globals.
+
+    Raises
+    ------
+    LuaSyntaxError, LuaError
+        What `setup` failed with.
+
+    Notes
+    -----
+    A pool may be used from any number of threads. It is a context manager: at
+    the end of the block it waits for what is in flight, and closes.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        memory_limit: float | None = None,
+        timeout: float | None = None,
+        native: Literal["auto", "require", "off"] = "auto",
+        sandbox: bool = True,
+        setup: str | None = None,
+    ) -> None:
+        if native not in ("auto", "require", "off"):
+            raise ValueError(f"native must be 'auto', 'require' or 'off', not {native!r}")
+        if setup is not None and not isinstance(setup, str):
+            raise TypeError(f"setup must be a str of Lua, not {type(setup).__name__}")
+        self._workers = _check_workers(workers)
+        self._memory_limit = _check_memory(memory_limit, sandbox=sandbox)
+        self._timeout = _steps.limit(timeout, 0.0)
+        self._required = native == "require"
+        self._sandbox = bool(sandbox)
+        self._setup = setup
+        self._closed = False
+        self._lock = threading.RLock()
+        # None in the child of a fork, until the pool is used again.
+        self._core: _core.Pool | None = None
+        self._open()
+        _pools.add(self)
+
+    # ---- life ----------------------------------------------------------------
+
+    def _open(self) -> _core.Pool:
+        """Start the workers, at first or after a fork."""
+        with self._lock:
+            if self._core is not None:
+                return self._core
+            core = _core.Pool(
+                self._workers, self._memory_limit, 0.0, self._sandbox, self._setup
+            )
+            completions = Completions(core)
+            if self._setup is not None:
+                try:
+                    _drive(core, _steps.setup_steps(_steps.Call(core, self._timeout)), None)
+                except BaseException:
+                    completions.close(cancel=True)
+                    raise
+            self._completions = completions
+            self._finalizer = weakref.finalize(self, completions.retire)
+            self._finalizer.atexit = False
+            self._core = core
+            return core
+
+    def close(self, cancel: bool = False) -> None:
+        """Refuse new calls, wait for what is in flight, and end the workers.
+
+        May be called again, by any thread, and by a callback of a future.
+
+        Parameters
+        ----------
+        cancel : bool
+            Stop what is in flight instead of letting it end.
+        """
+        with self._lock:
+            self._closed = True
+            if self._core is None:
+                # Forked, and not used since.
+                return
+        self._completions.close(cancel=cancel)
+        self._finalizer.detach()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the pool has been closed."""
+        return self._closed
+
+    @property
+    def workers(self) -> int:
+        """The number of worker threads."""
+        return self._workers
+
+    def __enter__(self) -> Pool:
+        """Return the pool."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for what is in flight, and close."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return the number of workers."""
+        state = ", closed" if self._closed else ""
+        return f"<moonpool.Pool of {self._workers} workers{state}>"
+
+    def __reduce__(self) -> Any:
+        """Refuse to pickle."""
+        raise TypeError("a Pool cannot be pickled: make one in the other process")
+
+    # ---- calls ---------------------------------------------------------------
+
+    def map(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        where: Any = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Any:
+        """Call a kernel for each element of arrays.
+
+        Parameters
+        ----------
+        kernel : Kernel or str
+            Called as ``kernel(x, y, ...)`` with one element of each array. With
+            a `signature`, called with the core dimensions as Lua arrays, those
+            of outputs last; what has no core dimensions is an element, or
+            returned.
+        *args : array or scalar
+            Arrays of bool, integers or floats, that broadcast against each
+            other. Numbers, bools, strings, bytes and None are the same for all
+            elements.
+        out : array or tuple of array, optional
+            Filled, one for each value that the kernel returns, and returned.
+            May be one of the inputs, or overlap with them.
+        dtype : dtype or tuple of dtype, optional
+            Of the result. By default booleans give bool, integers int64, and
+            floats the widest float among the arrays, float64 where there is
+            none.
+        where : array of bool, optional
+            Where to call the kernel. Elsewhere `out` stays as it is, and a new
+            array is 0.
+        timeout : float, optional
+            Seconds that the call may take.
+        progress : bool or class
+            True shows a bar by tqdm; or a class to use in its place.
+
+        Returns
+        -------
+        array, or tuple of array
+            Of the shape that the arguments broadcast to: NumPy arrays if any
+            argument is, else memoryviews. A number where all arguments are
+            scalars.
+
+        Raises
+        ------
+        LuaError
+            What the kernel raised, with the element's index; among others for
+            a value that the dtype cannot hold.
+        KernelTimeout
+            Where the time was over.
+        ValueError, TypeError
+            Where shapes do not broadcast or an argument is not usable. Then
+            nothing has run.
+        """
+        if self._required or type(kernel) is not Kernel:
+            kernel = self._take(kernel)
+        core = self._core or self._open()
+        seconds = self._timeout if timeout is None else _steps.limit(timeout, 0.0)
+        if out is not None and dtype is None and progress is False:
+            # All in one call of the extension: the fast path.
+            mask = None if where is True else where
+            return core.map(kernel, args, out, mask, seconds)
+        call = _steps.Call(core, seconds)
+        steps = _steps.map_steps(call, kernel, args, out, dtype, where)
+        return _drive(core, steps, open_bar(progress, kernel.name))
+
+    def run(
+        self,
+        kernel: Kernel | str,
+        extent: int | tuple[int, ...],
+        *args: Any,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> None:
+        """Call a kernel for each index, to read and write arrays as it likes.
+
+        Parameters
+        ----------
+        kernel : Kernel or str
+            Called as ``kernel(i, ...)`` for i = 1 to extent, or as
+            ``kernel(i, j, ...)`` and ``kernel(i, j, k, ...)`` over a tuple.
+            The calls run in parallel and in any order: no call may depend on
+            what another one writes.
+        extent : int or tuple of 1 to 3 int
+            How many calls, in each dimension.
+        *args : array or scalar
+            Passed on to the kernel. What it writes into an array is in the
+            array of the caller.
+        timeout : float, optional
+            Seconds that the call may take.
+        progress : bool or class
+            As in `map`.
+
+        Raises
+        ------
+        LuaError, KernelTimeout, ValueError, TypeError
+            As in `map`. What was written until then stays.
+        """
+        kernel = self._take(kernel)
+        core = self._core or self._open()
+        steps = _steps.run_steps(self._call(core, timeout), kernel, extent, args)
+        _drive(core, steps, open_bar(progress, kernel.name))
+
+    def reduce(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        init: Any,
+        combine: Kernel | str | None = None,
+        axis: int | tuple[int, ...] | None = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Any:
+        """Fold arrays into accumulators.
+
+        Parameters
+        ----------
+        kernel : Kernel or str
+            Called as ``acc = kernel(acc, x, y, ...)``; with several
+            accumulators as ``a, b = kernel(a, b, x, y, ...)``.
+        *args : array or scalar
+            As in `map`.
+        init : number or tuple of number
+            Where each accumulator starts: the identity of `combine`.
+        combine : {"+", "*", "min", "max"}, Kernel or str, optional
+            How the results of two parts become one, as an operator for each
+            accumulator, or as a function ``a, b = combine(a1, b1, a2, b2)``.
+            Without it each fold is sequential.
+        axis : int or tuple of int, optional
+            Which dimensions to fold; all by default.
+        timeout, progress
+            As in `map`.
+
+        Returns
+        -------
+        number or array, or a tuple of these
+            A tuple where `init` is one. With `axis`, arrays of the shape that
+            the other dimensions have, and of the dtype that `map` would give.
+
+        Notes
+        -----
+        Elements are cut into blocks by their number alone and the results are
+        combined in a fixed order: the same bits for any number of workers.
+        """
+        kernel = self._take(kernel)
+        core = self._core or self._open()
+        call = self._call(core, timeout)
+        steps = _steps.reduce_steps(call, kernel, args, init, combine, axis)
+        return _drive(core, steps, open_bar(progress, kernel.name))
+
+    def broadcast(self, fn: Kernel | str, *args: Any) -> list[Any]:
+        """Call any Lua function once on every worker.
+
+        Parameters
+        ----------
+        fn : Kernel or str
+            The function.
+        *args
+            As in `submit`.
+
+        Returns
+        -------
+        list
+            What each worker returned.
+        """
+        fn = self._take(fn)
+        core = self._core or self._open()
+        return _drive(  # type: ignore[no-any-return]
+            core, _steps.broadcast_steps(self._call(core, None), fn, args), None
+        )
+
+    def submit(self, fn: Kernel | str, *args: Any) -> Future[Any]:
+        """Call any Lua function once, in the background.
+
+        Parameters
+        ----------
+        fn : Kernel or str
+            The function.
+        *args : None, bool, int, float, str, bytes, list, tuple, dict or array
+            Copied into Lua, but for arrays, which the function reads and
+            writes in place. Lists and tuples become tables with indices from
+            1, dicts tables.
+
+        Returns
+        -------
+        Future
+            Of what the function returns: a list for a table with indices 1 to
+            n, a dict for another table, str for a string that is UTF-8, else
+            bytes, a tuple for several values.
+        """
+        return self._background(fn, None, False, _steps.submit_steps, args)
+
+    def map_async(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        where: Any = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Future[Any]:
+        """Do as `map` does, in the background. `timeout` counts from the start."""
+        return self._background(
+            kernel, timeout, progress, _steps.map_steps, args, out, dtype, where
+        )
+
+    def run_async(
+        self,
+        kernel: Kernel | str,
+        extent: int | tuple[int, ...],
+        *args: Any,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Future[None]:
+        """Do as `run` does, in the background. `timeout` counts from the start."""
+        return self._background(kernel, timeout, progress, _steps.run_steps, extent, args)
+
+    def reduce_async(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        init: Any,
+        combine: Kernel | str | None = None,
+        axis: int | tuple[int, ...] | None = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Future[Any]:
+        """Do as `reduce` does, in the background. `timeout` counts from the start."""
+        return self._background(
+            kernel, timeout, progress, _steps.reduce_steps, args, init, combine, axis
+        )
+
+    # ---- looking inside ------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Return what the workers have done so far.
+
+        Returns
+        -------
+        dict
+            "workers", and sums over them: "chunks" of jobs taken, "items"
+            (kernel calls made), "busy" (seconds inside chunks), "memory" and
+            "memory_peak" (bytes of Lua memory), "states" (Lua states made).
+            "per_worker" is a list of dicts with the same for each.
+        """
+        core = self._core or self._open()
+        rows = [
+            dict(zip(_COUNTERS, core.stats(worker), strict=True))
+            for worker in range(core.workers)
+        ]
+        sums = {name: sum(row[name] for row in rows) for name in _COUNTERS}
+        return {"workers": len(rows), **sums, "per_worker": rows}
+
+    def trace(self, path: str | os.PathLike[str]) -> None:
+        """Write the last chunks that each worker ran as a Chrome trace.
+
+        Parameters
+        ----------
+        path : path
+            A JSON file for https://ui.perfetto.dev or chrome://tracing.
+        """
+        write_trace(self._core or self._open(), path)
+
+    # ---- helpers -------------------------------------------------------------
+
+    def _take(self, kernel: Kernel | str) -> Kernel:
+        if self._required:
+            raise RuntimeError(f"native='require' cannot be met: {INTERPRETED_ONLY}")
+        return as_kernel(kernel)
+
+    def _call(self, core: _core.Pool, timeout: float | None) -> _steps.Call:
+        return _steps.Call(core, _steps.limit(timeout, self._timeout))
+
+    def _background(
+        self, kernel: Kernel | str, timeout: float | None, progress: Any, steps: Any, *args: Any
+    ) -> Future[Any]:
+        kernel = self._take(kernel)
+        seconds = _steps.limit(timeout, self._timeout)
+        core = self._core or self._open()
+        future: Future[Any] = Future(self._completions, open_bar(progress, kernel.name))
+        future.begin(steps(_steps.Call(core, seconds, future), kernel, *args))
+        return future
+
+    def _forget(self) -> None:
+        """In the child of a fork: the workers are not there."""
+        self._lock = threading.RLock()
+        if not self._closed:
+            self._finalizer.detach()
+            self._core = None
+
+
+def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
+    """Take all steps of a call on this thread."""
+    core.enter()
+    try:
+        while True:
+            job = next(steps)
+            if bar is None:
+                job.wait(-1.0)
+            else:
+                while not job.wait(0.1):
+                    bar.show(job)
+                bar.show(job)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        steps.close()
+        core.leave()
+        if bar is not None:
+            bar.close()
+
+
+def _check_workers(workers: int | None) -> int:
+    if workers is None:
+        return _core.worker_count()[0]
+    if isinstance(workers, bool) or not hasattr(workers, "__index__"):
+        raise TypeError(f"workers must be an int, not {type(workers).__name__}")
+    count = operator.index(workers)
+    if not 1 <= count < 2**31:
+        raise ValueError(f"workers must be 1 or more, not {count}")
+    return count
+
+
+def _check_memory(limit: float | None, *, sandbox: bool) -> int:
+    """Return the limit in bytes, 0 for none."""
+    if limit is None:
+        return _DEFAULT_MEMORY if sandbox else 0
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        raise TypeError(f"memory_limit must be a number of bytes, not {type(limit).__name__}")
+    if limit == math.inf:
+        return 0
+    if not 1 <= limit < 2**63:
+        raise ValueError(
+            f"memory_limit must be 1 byte or more, or math.inf for no limit, not {limit}"
+        )
+    return int(limit)
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool._forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
