@@ -73,8 +73,8 @@ int mp__invoke_bad_result(lua_State *L, int index, int nth)
         mp__invoke_typename(L, index));
 }
 
-int mp__invoke_bad_count(lua_State *L, int wanted)
+int mp__invoke_bad_count(lua_State *L, int got, int wanted)
 {
-    return luaL_error(L, "the kernel returned more than %d value%s", wanted,
-                      wanted == 1 ? "" : "s");
+    return luaL_error(L, "the kernel returned %d value%s, %d wanted", got,
+                      got == 1 ? "" : "s", wanted);
 }

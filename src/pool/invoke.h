@@ -27,7 +27,7 @@ void mp__invoke_reserve(lua_State *L, struct mp_worker *worker, int count,
 /* Raises about what the kernel returned. `index` is the value's place on the
  * stack. [-0, +0, v] */
 int mp__invoke_bad_result(lua_State *L, int index, int nth);
-int mp__invoke_bad_count(lua_State *L, int wanted);
+int mp__invoke_bad_count(lua_State *L, int got, int wanted);
 
 /* The name of a value's type for messages: "a string", "nil". */
 const char *mp__invoke_typename(lua_State *L, int index);

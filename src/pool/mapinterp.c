@@ -22,6 +22,8 @@ typedef struct feed {
     mp_role role;
     mp_dtype dtype;
     bool swapped;
+    bool plain;   /* an element that is a float64 in the host's byte order */
+    bool open;    /* an output that holds integers or the bits of floats */
     int place;    /* UNIFORM: stack index; ARRAY: slot */
     char *at;     /* of the item */
     int64_t step; /* to the next one */
@@ -32,13 +34,14 @@ typedef struct session {
     mp_chunks chunks;
     mp_arrays *arrays;
     int nargs;             /* of the call: inputs, and outputs to fill */
+    int nreturned;         /* by the call */
     feed in[MP_MAX_ARGS];  /* parallel to map->in */
     feed out[MP_MAX_ARGS]; /* parallel to map->out */
     feed where;            /* if map->where is one */
 } session;
 
 /* [-0, +1, e] */
-static inline void push_feed(lua_State *L, const session *s, const feed *f)
+static void push_feed(lua_State *L, const session *s, const feed *f)
 {
     switch (f->role) {
     case MP_UNIFORM:
@@ -58,19 +61,22 @@ static inline void push_feed(lua_State *L, const session *s, const feed *f)
 
 /* Pushes the function and all arguments, and steps the inputs.
  * [-0, +n+1, e] */
-static inline void push_call(lua_State *L, session *s)
+static inline void push_call(lua_State *L, session *s, int nin, int nout)
 {
-    const mp_map_job *map = s->map;
     lua_pushvalue(L, FUNCTION);
-    for (int k = 0; k < map->nin; k++) {
-        push_feed(L, s, &s->in[k]);
-        s->in[k].at += s->in[k].step;
+    for (feed *f = s->in; f < s->in + nin; f++) {
+        if (f->plain) {
+            double value;
+            memcpy(&value, f->at, sizeof value);
+            lua_pushnumber(L, value);
+        } else {
+            push_feed(L, s, f);
+        }
+        f->at += f->step;
     }
-    if (s->nargs == map->nin)
-        return;
-    for (int k = 0; k < map->nout; k++) {
-        if (s->out[k].role == MP_ARRAY)
-            push_feed(L, s, &s->out[k]);
+    for (const feed *f = s->out; s->nargs > nin && f < s->out + nout; f++) {
+        if (f->role == MP_ARRAY)
+            push_feed(L, s, f);
     }
 }
 
@@ -106,12 +112,11 @@ static int bad_store(lua_State *L, int index, int nth, mp_misfit misfit,
 }
 
 /* Stores the value at `index` into output `k`. [-0, +0, e] */
-static inline void store_result(lua_State *L, int index, session *s, int k,
-                                int nth)
+static void store_result(lua_State *L, int index, session *s, int k, int nth)
 {
     const feed *out = &s->out[k];
     mp_misfit misfit;
-    if (s->map->floats[k] != NULL) {
+    if (out->open) {
         store_open(L, index, s->map, k, out->at, s->chunks.at);
         return;
     }
@@ -125,18 +130,21 @@ static inline void store_result(lua_State *L, int index, session *s, int k,
 
 /* Takes what the call left at `base` and above, and steps the outputs.
  * [-n, +0, e] */
-static inline void take_results(lua_State *L, session *s, int base)
+static inline void take_results(lua_State *L, session *s, int base, int nout)
 {
-    const mp_map_job *map = s->map;
     int nth = 0;
-    if (!lua_isnil(L, base + map->nreturned))
-        mp__invoke_bad_count(L, map->nreturned);
-    for (int k = 0; k < map->nout; k++) {
-        if (s->out[k].role == MP_ELEMENT) {
+    if (lua_gettop(L) != base + s->nreturned - 1)
+        mp__invoke_bad_count(L, lua_gettop(L) - base + 1, s->nreturned);
+    for (int k = 0; k < nout; k++) {
+        feed *f = &s->out[k];
+        if (f->plain && lua_type(L, base + nth) == LUA_TNUMBER) {
+            double value = lua_tonumber(L, base + nth++);
+            memcpy(f->at, &value, sizeof value);
+        } else if (f->role == MP_ELEMENT) {
             store_result(L, base + nth, s, k, nth + 1);
             nth++;
         }
-        s->out[k].at += s->out[k].step;
+        f->at += f->step;
     }
     lua_settop(L, base - 1);
 }
@@ -161,7 +169,7 @@ static bool skip(session *s)
 static void run_row(lua_State *L, session *s, int64_t count)
 {
     mp_random *random = &mp_state_of(L)->random;
-    int nresults = s->map->nreturned + 1;
+    int nin = s->map->nin, nout = s->map->nout;
     int base = lua_gettop(L) + 1;
     bool masked = s->map->where >= 0;
     for (int64_t end = s->chunks.at + count; s->chunks.at < end;
@@ -169,9 +177,9 @@ static void run_row(lua_State *L, session *s, int64_t count)
         if (masked && skip(s))
             continue;
         random->item = (uint64_t)s->chunks.at;
-        push_call(L, s);
-        lua_call(L, s->nargs, nresults);
-        take_results(L, s, base);
+        push_call(L, s, nin, nout);
+        lua_call(L, s->nargs, LUA_MULTRET);
+        take_results(L, s, base, nout);
     }
 }
 
@@ -217,6 +225,7 @@ static void begin_feed(session *s, feed *f, const mp_map_operand *o,
 {
     const mp_loop *loop = &s->map->loop;
     *f = (feed){.role = o->role, .dtype = o->dtype, .swapped = o->swapped};
+    f->plain = o->role == MP_ELEMENT && o->dtype == MP_FLOAT64 && !o->swapped;
     f->place = o->role == MP_UNIFORM ? stack_index : o->slot;
     if (o->role != MP_UNIFORM)
         f->step = loop->operands[o->at].strides[loop->ndim - 1];
@@ -231,6 +240,7 @@ static void begin_session(lua_State *L, session *s)
     const mp_map_job *map = s->map;
     const mp_args *args = &map->job.args;
     const mp_loop *loop = &map->loop;
+    s->nreturned = map->nreturned;
     s->nargs = map->nin + map->nout;
     for (int k = 0; k < map->nout; k++)
         s->nargs -= map->out[k].role == MP_ELEMENT;
@@ -244,8 +254,10 @@ static void begin_session(lua_State *L, session *s)
         else
             lua_pushnil(L);
     }
-    for (int k = 0; k < map->nout; k++)
+    for (int k = 0; k < map->nout; k++) {
         begin_feed(s, &s->out[k], &map->out[k], 0);
+        s->out[k].open = map->floats[k] != NULL;
+    }
     if (map->where >= 0)
         s->where.step = loop->operands[map->where].strides[loop->ndim - 1];
 }
@@ -308,17 +320,17 @@ static void keep_results(lua_State *L, mp_map_job *map, int base)
 {
     int count = lua_gettop(L) - base;
     bool fixed = map->plan.signature != NULL;
-    if (count > (fixed ? map->nreturned : MP_MAX_ARGS))
-        mp__invoke_bad_count(L, fixed ? map->nreturned : MP_MAX_ARGS);
-    if (!fixed && count == 0)
-        luaL_error(L, "the kernel returned nothing");
-    for (int k = 0; k < (fixed ? map->nreturned : count); k++) {
+    if (fixed && count != map->nreturned)
+        mp__invoke_bad_count(L, count, map->nreturned);
+    if (!fixed && (count == 0 || count > MP_MAX_ARGS))
+        mp__invoke_bad_count(L, count, count == 0 ? 1 : MP_MAX_ARGS);
+    for (int k = 0; k < count; k++) {
         mp_value value = mp_args_to_value(L, base + 1 + k);
         if (value.kind == MP_KIND_NIL || value.kind == MP_KIND_STRING)
             mp__invoke_bad_result(L, base + 1 + k, k + 1);
         map->job.results[k] = value;
     }
-    map->job.nresults = fixed ? map->nreturned : count;
+    map->job.nresults = count;
 }
 
 static int probe_session(lua_State *L)
@@ -338,7 +350,7 @@ static int probe_session(lua_State *L)
         mp_state_of(L)->random.item = (uint64_t)map->job.first;
         mp_cursor_seek(&map->loop, &cursor, map->job.first);
         place_feeds(s, &cursor);
-        push_call(L, s);
+        push_call(L, s, map->nin, map->nout);
         lua_call(L, s->nargs, LUA_MULTRET);
     }
     keep_results(L, map, base);

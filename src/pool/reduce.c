@@ -41,13 +41,13 @@ typedef struct session {
 
 /* ---- folding a block, in Lua -------------------------------------------- */
 
-/* Takes `count` results off the stack as accumulators. [-n, +0, e] */
-static void take_accumulators(lua_State *L, int count, mp_value *accs)
+/* Takes the results above `base` off the stack as accumulators.
+ * [-n, +0, e] */
+static void take_accumulators(lua_State *L, int base, int naccs, mp_value *accs)
 {
-    int base = lua_gettop(L) - count;
-    if (!lua_isnil(L, base + count))
-        mp__invoke_bad_count(L, count - 1);
-    for (int k = 0; k < count - 1; k++) {
+    if (lua_gettop(L) != base + naccs)
+        mp__invoke_bad_count(L, lua_gettop(L) - base, naccs);
+    for (int k = 0; k < naccs; k++) {
         mp_value value = mp_args_to_value(L, base + 1 + k);
         if (value.kind == MP_KIND_NIL || value.kind == MP_KIND_STRING)
             mp__invoke_bad_result(L, base + 1 + k, k + 1);
@@ -61,6 +61,7 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
 {
     const reduce_job *r = s->reduce;
     const mp_args *args = &r->job.args;
+    int base = lua_gettop(L);
     lua_pushvalue(L, FUNCTION);
     for (int k = 0; k < r->naccs; k++)
         mp_args_push_value(L, accs[k]);
@@ -72,8 +73,8 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
             mp_element_push(L, r->loop.operands[i].dtype,
                             r->loop.operands[i].swapped, s->at[i]);
     }
-    lua_call(L, r->naccs + args->count, r->naccs + 1);
-    take_accumulators(L, r->naccs + 1, accs);
+    lua_call(L, r->naccs + args->count, LUA_MULTRET);
+    take_accumulators(L, base, r->naccs, accs);
 }
 
 /* Elements lo to hi of the flat space, into the lanes. [-0, +0, e] */
@@ -154,13 +155,14 @@ static int fold_session(lua_State *L)
 static void combine_pair(lua_State *L, int naccs, mp_value *a,
                          const mp_value *b)
 {
+    int base = lua_gettop(L);
     lua_pushvalue(L, FUNCTION);
     for (int k = 0; k < naccs; k++)
         mp_args_push_value(L, a[k]);
     for (int k = 0; k < naccs; k++)
         mp_args_push_value(L, b[k]);
-    lua_call(L, 2 * naccs, naccs + 1);
-    take_accumulators(L, naccs + 1, a);
+    lua_call(L, 2 * naccs, LUA_MULTRET);
+    take_accumulators(L, base, naccs, a);
 }
 
 /* The same tree as mp__combine_tree(). */
