@@ -24,9 +24,6 @@ static void add_capture(mp__gsub *g, int digit, const char *start,
         luaL_addlstring(&g->out, start, (size_t)(end - start));
         return;
     }
-    if (digit - '1' >= g->m.ncaptures && digit != '1')
-        luaL_error(L, "invalid capture index %%%d in replacement string",
-                   digit - '0');
     mp__pattern_push(&g->m, digit - '1', start, end);
     luaL_tolstring(L, -1, NULL);
     lua_remove(L, -2);

@@ -10,7 +10,7 @@
 static lua_State *check_coroutine(lua_State *L)
 {
     lua_State *co = lua_tothread(L, 1);
-    luaL_argcheck(L, co != NULL, 1, "coroutine expected");
+    luaL_argcheck(L, co != NULL, 1, "thread expected");
     return co;
 }
 
