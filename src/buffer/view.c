@@ -150,6 +150,40 @@ mp_status mp_view_set(const mp_view *view, int64_t index, mp_value value,
     return mp_error_set(err, MP_VALUE, "%s", text);
 }
 
+/* The greatest common divisor of `gcd` and the strides along which the view
+ * has more than one element. */
+static uint64_t stride_gcd(const mp_view *view, uint64_t gcd)
+{
+    for (int d = 0; d < view->ndim; d++) {
+        if (view->shape[d] == 1)
+            continue;
+        uint64_t a = (uint64_t)view->strides[d], b = gcd;
+        if (view->strides[d] < 0)
+            a = -a;
+        while (b != 0) {
+            uint64_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        gcd = a;
+    }
+    return gcd;
+}
+
+/* Whether the elements of two views fall into different places of a period
+ * that all strides have in common, as those of x[::2] and x[1::2] do. */
+static bool interleaved(const mp_view *a, const mp_view *b)
+{
+    uint64_t period = stride_gcd(a, stride_gcd(b, 0));
+    if (period == 0)
+        return false;
+    uint64_t start_a = (uintptr_t)a->data % period;
+    uint64_t start_b = (uintptr_t)b->data % period;
+    uint64_t ahead = (start_b + period - start_a) % period;
+    return ahead >= (uint64_t)mp_dtype_size(a->dtype) &&
+           period - ahead >= (uint64_t)mp_dtype_size(b->dtype);
+}
+
 bool mp_view_overlap(const mp_view *a, const mp_view *b)
 {
     if (mp_view_size(a) == 0 || mp_view_size(b) == 0)
@@ -160,7 +194,8 @@ bool mp_view_overlap(const mp_view *a, const mp_view *b)
         return true;
     uintptr_t start_a = (uintptr_t)a->data, start_b = (uintptr_t)b->data;
     return start_a - (uintptr_t)before_a < start_b + (uintptr_t)after_b &&
-           start_b - (uintptr_t)before_b < start_a + (uintptr_t)after_a;
+           start_b - (uintptr_t)before_b < start_a + (uintptr_t)after_a &&
+           !interleaved(a, b);
 }
 
 bool mp_view_same(const mp_view *a, const mp_view *b)

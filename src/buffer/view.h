@@ -10,7 +10,8 @@ mp_status mp_view_check(const mp_view *view, mp_error *err);
 /* The address of the element with flat index `index` in C order. */
 char *mp_view_at(const mp_view *view, int64_t index);
 
-/* Whether two views may share a byte (by the bounds of what they cover). */
+/* Whether two views may share a byte: judged by the bounds of what they cover
+ * and by what their strides have in common, so never false where they do. */
 bool mp_view_overlap(const mp_view *a, const mp_view *b);
 
 /* Whether two views put the same elements at the same places. */

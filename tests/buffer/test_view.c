@@ -231,6 +231,27 @@ static void test_overlap_neighbours(void **state)
     assert_false(mp_view_self_overlap(&b));
 }
 
+/* x[::2] and x[1::2] cover the same bounds and share nothing. */
+static void test_overlap_interleaved(void **state)
+{
+    (void)state;
+    char block[128];
+    const int64_t shape[] = {4};
+    mp_view even, odd;
+    mp_view_init(&even, block, MP_INT64, 1, shape, NULL);
+    even.strides[0] = 16;
+    odd = even;
+    odd.data += 8;
+    assert_false(mp_view_overlap(&even, &odd));
+    odd.strides[0] = -16;
+    odd.data = block + 56;
+    assert_false(mp_view_overlap(&even, &odd));
+    odd.data--;
+    assert_true(mp_view_overlap(&even, &odd));
+    odd.data += 2;
+    assert_true(mp_view_overlap(&even, &odd));
+}
+
 static void test_same(void **state)
 {
     (void)state;
@@ -311,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_exotic_self_overlap),
         cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_overlap_neighbours),
+        cmocka_unit_test(test_overlap_interleaved),
         cmocka_unit_test(test_same),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_fails),
