@@ -43,21 +43,21 @@ static int block_shape(mpy_block *self, mp_dtype dtype, PyObject *extents)
     return 0;
 }
 
-static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+PyObject *mpy_block_new(mpy_state *state, PyObject *code, PyObject *shape)
 {
-    static const char *const names[] = {"code", "shape", NULL};
-    int code;
-    PyObject *shape;
     mp_dtype dtype;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "CO!:Block",
-                                     (char **)(uintptr_t)names, &code,
-                                     &PyTuple_Type, &shape) ||
-        mpy_format_dtype(code, &dtype) < 0)
+    if (!PyUnicode_Check(code) || PyUnicode_GetLength(code) != 1 ||
+        !PyTuple_Check(shape)) {
+        PyErr_SetString(PyExc_TypeError, "a dtype's code and a tuple of "
+                                         "extents are needed");
         return NULL;
-    mpy_block *self = (mpy_block *)mpy_new_object(type);
+    }
+    if (mpy_format_dtype((int)PyUnicode_ReadChar(code, 0), &dtype) < 0)
+        return NULL;
+    mpy_block *self = (mpy_block *)mpy_new_object(state->block_type);
     if (self == NULL)
         return NULL;
-    self->format[0] = (char)code;
+    self->format[0] = mpy_format_code(dtype);
     if (block_shape(self, dtype, shape) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
@@ -92,7 +92,6 @@ static int block_getbuffer(PyObject *object, Py_buffer *out, int flags)
 }
 
 static PyType_Slot block_slots[] = {
-    {Py_tp_new, MPY_SLOT(block_new)},
     {Py_tp_dealloc, MPY_SLOT(block_dealloc)},
     {Py_bf_getbuffer, MPY_SLOT(block_getbuffer)},
     {0, NULL},
@@ -101,6 +100,6 @@ static PyType_Slot block_slots[] = {
 PyType_Spec mpy_block_spec = {
     .name = "moonpool._core.Block",
     .basicsize = sizeof(mpy_block),
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = block_slots,
 };

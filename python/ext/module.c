@@ -73,7 +73,23 @@ static PyObject *module_widen(PyObject *module, PyObject *const *args,
     return NULL;
 }
 
+/* allocate(code, shape): a memoryview of zeros. */
+static PyObject *module_allocate(PyObject *module, PyObject *const *args,
+                                 Py_ssize_t nargs)
+{
+    mpy_state *state = PyModule_GetState(module);
+    if (nargs != 2) {
+        PyErr_SetString(PyExc_TypeError, "allocate() takes code and shape");
+        return NULL;
+    }
+    PyObject *block = mpy_block_new(state, args[0], args[1]);
+    PyObject *view = block ? PyMemoryView_FromObject(block) : NULL;
+    Py_XDECREF(block);
+    return view;
+}
+
 static PyMethodDef module_methods[] = {
+    {"allocate", MPY_METHOD(module_allocate), METH_FASTCALL, NULL},
     {"worker_count", module_worker_count, METH_NOARGS, NULL},
     {"map_shape", MPY_METHOD(mpy_start_map_shape), METH_FASTCALL, NULL},
     {"reduce_shape", MPY_METHOD(mpy_start_reduce_shape), METH_FASTCALL, NULL},
@@ -93,10 +109,14 @@ static int module_exec(PyObject *module)
     mpy_state *state = PyModule_GetState(module);
     if (add_type(module, &mpy_kernel_spec, &state->kernel_type) < 0 ||
         add_type(module, &mpy_operands_spec, &state->operands_type) < 0 ||
-        add_type(module, &mpy_block_spec, &state->block_type) < 0 ||
         add_type(module, &mpy_job_spec, &state->job_type) < 0 ||
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
-        PyModule_AddStringConstant(module, "VERSION", MP_VERSION) < 0)
+        PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0)
+        return -1;
+    /* Memory shows itself as a memoryview only. */
+    state->block_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &mpy_block_spec, NULL);
+    if (state->block_type == NULL)
         return -1;
     PyObject *errors = PyImport_ImportModule("moonpool._errors");
     if (errors == NULL)

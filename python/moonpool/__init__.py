@@ -9,7 +9,7 @@ which makes a `Kernel` of Lua source::
         y = pool.map("function(x) return math.sin(x) / x end", x)
 """
 
-from moonpool._core import VERSION as __version__
+from moonpool._core import __version__
 from moonpool._default import default_pool
 from moonpool._errors import (
     KernelTimeout,

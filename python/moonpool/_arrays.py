@@ -7,7 +7,6 @@ where somebody else has imported it already.
 from __future__ import annotations
 
 import struct
-import sys
 from functools import cache
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -33,14 +32,16 @@ _CODES = {code: name for name, code in NAMES.items()}
 _TYPES = {bool: "?", int: "q", float: "d"}
 
 
-@cache
-def _numpy() -> Any:
+def _import_numpy() -> Any:
     """Return NumPy, or None where it is not installed."""
     try:
-        import numpy as np  # noqa: PLC0415  optional
+        import numpy as np
     except ImportError:
         return None
     return np
+
+
+_numpy = cache(_import_numpy)
 
 
 def as_operand(value: Any) -> Any:
@@ -80,9 +81,7 @@ def explain_refusal(value: Any, error: Exception) -> Exception:
 
 def uses_numpy(args: tuple[Any, ...]) -> bool:
     """Return whether any argument is NumPy's, or becomes an array of it."""
-    return any(
-        hasattr(arg, "__array__") or isinstance(arg, (list, tuple, range)) for arg in args
-    )
+    return any(hasattr(arg, "__array__") or isinstance(arg, (list, tuple, range)) for arg in args)
 
 
 def _dtype_code(dtype: Any) -> str:
@@ -118,15 +117,13 @@ class Maker:
             return _dtype_code(dtype)
         found = self._np.dtype(dtype)
         if found.kind not in "biuf" or found.itemsize > 8:
-            raise TypeError(
-                f"dtype {found} is not supported: give one of {', '.join(NAMES)}"
-            )
+            raise TypeError(f"dtype {found} is not supported: give one of {', '.join(NAMES)}")
         return found
 
     def make(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return a new array."""
         if self._np is None:
-            return memoryview(_core.Block(dtype, shape))
+            return _core.allocate(dtype, shape)
         make = self._np.zeros if self._zeroed else self._np.empty
         return make(shape, _CODES[dtype] if isinstance(dtype, str) else dtype)
 

@@ -1,9 +1,12 @@
-"""The extension: a thin layer over the C library. Not for users."""
+# The extension: a thin layer over the C library. Not for users.
 
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
-VERSION: Final[str]
+from typing_extensions import disjoint_base
 
+__version__: Final[str]
+
+@disjoint_base
 class Kernel:
     def __new__(
         cls,
@@ -13,7 +16,7 @@ class Kernel:
         name: str | None = None,
         strict: bool = False,
         fastmath: bool = False,
-    ) -> Kernel: ...
+    ) -> Self: ...
     @property
     def source(self) -> str: ...
     @property
@@ -27,18 +30,13 @@ class Kernel:
 
 @final
 class Operands:
-    def __new__(cls, objects: Any, output: bool = False) -> Operands: ...
+    def __new__(cls, objects: Any, output: bool = False) -> Self: ...
     def __len__(self) -> int: ...
     def release(self) -> None: ...
     @property
     def float_code(self) -> str: ...
     @property
     def has_arrays(self) -> bool: ...
-
-@final
-class Block:
-    def __new__(cls, code: str, shape: tuple[int, ...]) -> Block: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Job:
@@ -63,7 +61,7 @@ class Job:
 class Pool:
     def __new__(
         cls, workers: int, memory_limit: int, timeout: float, sandbox: bool, setup: str | None
-    ) -> Pool: ...
+    ) -> Self: ...
     @property
     def closed(self) -> bool: ...
     @property
@@ -86,7 +84,7 @@ class Pool:
         inputs: Operands,
         where: Operands | None,
         outs: Operands,
-        open: int,
+        inferred: int,
         first: int,
         timeout: float,
         owner: Any,
@@ -149,4 +147,5 @@ def reduce_shape(
     axes: tuple[int, ...] | None,
     /,
 ) -> tuple[int, ...]: ...
+def allocate(code: str, shape: tuple[int, ...], /) -> memoryview: ...
 def widen(source: Operands, target: Operands, /) -> None: ...

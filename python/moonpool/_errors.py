@@ -32,7 +32,7 @@ class LuaError(Exception):
         What `index` counts: "element", or "item" for `Pool.run`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  pickles by position
         self,
         message: str,
         kernel: str = "",
@@ -73,7 +73,7 @@ class LuaMemoryError(LuaError, MemoryError):
     """A kernel reached the memory limit of its worker."""
 
 
-class KernelTimeout(LuaError, TimeoutError):
+class KernelTimeout(LuaError, TimeoutError):  # noqa: N818  the settled name
     """A job ran out of time."""
 
 
@@ -103,7 +103,7 @@ def _place(kernel: str, line: int | None, index: Index, unit: str) -> str:
     return ", ".join(parts) + ": " if parts else ""
 
 
-def build_error(
+def build_error(  # noqa: PLR0917  called by the extension
     name: str,
     message: str,
     kernel: str,

@@ -112,15 +112,10 @@ class Future(_Future[T]):
         if steps is None:
             return
         try:
-            with self._turn:
-                self._job = None
-                if self._stopped:
-                    steps.close()
-                    raise CancelledError
-                self._job = next(steps)
+            self._step(steps)
         except StopIteration as stop:
             self._settle(stop.value, None)
-        except BaseException as error:  # noqa: BLE001  whatever it is, it is the result
+        except BaseException as error:
             self._settle(None, error)
 
     def report(self) -> None:
@@ -150,6 +145,14 @@ class Future(_Future[T]):
             self.set_exception(
                 RuntimeError("the process was forked: the call goes on in the parent only")
             )
+
+    def _step(self, steps: Steps) -> None:
+        with self._turn:
+            self._job = None
+            if self._stopped:
+                steps.close()
+                raise CancelledError
+            self._job = next(steps)
 
     def _become_cancelled(self) -> bool:
         if not super().cancel():

@@ -36,7 +36,7 @@ class Kernel(_core.Kernel):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Map over `args` on `moonpool.default_pool()`: see `Pool.map`."""
         # The default pool is made of a Pool, which is made of kernels.
-        from moonpool._default import default_pool  # noqa: PLC0415
+        from moonpool._default import default_pool
 
         return default_pool().map(self, *args, **options)
 
@@ -155,15 +155,12 @@ def kernel(
     return Kernel(source, signature=signature, name=name, strict=strict, fastmath=fastmath)
 
 
-def _rebuild(
-    source: str, signature: str | None, name: str, strict: bool, fastmath: bool
-) -> Kernel:
+def _rebuild(source: str, signature: str | None, name: str, strict: bool, fastmath: bool) -> Kernel:
     return Kernel(source, signature=signature, name=name, strict=strict, fastmath=fastmath)
 
 
-@lru_cache(maxsize=256)
-def _from_source(source: str) -> Kernel:
-    return Kernel(source)
+# Source text -> kernel, so that a call in a loop does not compile each time.
+_from_source = lru_cache(maxsize=256)(Kernel)
 
 
 def as_kernel(source: Kernel | str) -> Kernel:

@@ -126,9 +126,7 @@ def load(path: str | os.PathLike[str]) -> Module:
         lister = Kernel(_wrap(text, _NAMES), name=path.stem)
         names = pool.submit(lister).result()
     kernels = {
-        name: Kernel(
-            _wrap(text, f"return module[{_quote(name)}]"), name=f"{path.stem}.{name}"
-        )
+        name: Kernel(_wrap(text, f"return module[{_quote(name)}]"), name=f"{path.stem}.{name}")
         for name in names
     }
     return Module(path.stem, kernels)

@@ -7,7 +7,7 @@ import operator
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from moonpool import _core, _steps
 from moonpool._completion import Completions
@@ -17,6 +17,7 @@ from moonpool._progress import open_bar
 from moonpool._trace import write_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from moonpool._progress import Bar
@@ -94,9 +95,7 @@ class Pool:
         with self._lock:
             if self._core is not None:
                 return self._core
-            core = _core.Pool(
-                self._workers, self._memory_limit, 0.0, self._sandbox, self._setup
-            )
+            core = _core.Pool(self._workers, self._memory_limit, 0.0, self._sandbox, self._setup)
             completions = Completions(core)
             if self._setup is not None:
                 try:
@@ -138,7 +137,7 @@ class Pool:
         """The number of worker threads."""
         return self._workers
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         """Return the pool."""
         return self
 
@@ -227,7 +226,7 @@ class Pool:
             mask = None if where is True else where
             return core.map(kernel, args, out, mask, seconds)
         call = _steps.Call(core, seconds)
-        steps = _steps.map_steps(call, kernel, args, out, dtype, where)
+        steps = _steps.map_steps(call, kernel, args, out=out, dtype=dtype, where=where)
         return _drive(core, steps, open_bar(progress, kernel.name))
 
     def run(
@@ -311,7 +310,7 @@ class Pool:
         kernel = self._take(kernel)
         core = self._core or self._open()
         call = self._call(core, timeout)
-        steps = _steps.reduce_steps(call, kernel, args, init, combine, axis)
+        steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
         return _drive(core, steps, open_bar(progress, kernel.name))
 
     def broadcast(self, fn: Kernel | str, *args: Any) -> list[Any]:
@@ -354,7 +353,7 @@ class Pool:
             n, a dict for another table, str for a string that is UTF-8, else
             bytes, a tuple for several values.
         """
-        return self._background(fn, None, False, _steps.submit_steps, args)
+        return self._background(fn, lambda call, taken: _steps.submit_steps(call, taken, args))
 
     def map_async(
         self,
@@ -367,9 +366,11 @@ class Pool:
         progress: Any = False,
     ) -> Future[Any]:
         """Do as `map` does, in the background. `timeout` counts from the start."""
-        return self._background(
-            kernel, timeout, progress, _steps.map_steps, args, out, dtype, where
-        )
+
+        def steps(call: _steps.Call, taken: Kernel) -> _steps.Steps:
+            return _steps.map_steps(call, taken, args, out=out, dtype=dtype, where=where)
+
+        return self._background(kernel, steps, timeout, progress)
 
     def run_async(
         self,
@@ -380,7 +381,11 @@ class Pool:
         progress: Any = False,
     ) -> Future[None]:
         """Do as `run` does, in the background. `timeout` counts from the start."""
-        return self._background(kernel, timeout, progress, _steps.run_steps, extent, args)
+
+        def steps(call: _steps.Call, taken: Kernel) -> _steps.Steps:
+            return _steps.run_steps(call, taken, extent, args)
+
+        return self._background(kernel, steps, timeout, progress)
 
     def reduce_async(
         self,
@@ -393,9 +398,11 @@ class Pool:
         progress: Any = False,
     ) -> Future[Any]:
         """Do as `reduce` does, in the background. `timeout` counts from the start."""
-        return self._background(
-            kernel, timeout, progress, _steps.reduce_steps, args, init, combine, axis
-        )
+
+        def steps(call: _steps.Call, taken: Kernel) -> _steps.Steps:
+            return _steps.reduce_steps(call, taken, args, init=init, combine=combine, axis=axis)
+
+        return self._background(kernel, steps, timeout, progress)
 
     # ---- looking inside ------------------------------------------------------
 
@@ -412,8 +419,7 @@ class Pool:
         """
         core = self._core or self._open()
         rows = [
-            dict(zip(_COUNTERS, core.stats(worker), strict=True))
-            for worker in range(core.workers)
+            dict(zip(_COUNTERS, core.stats(worker), strict=True)) for worker in range(core.workers)
         ]
         sums = {name: sum(row[name] for row in rows) for name in _COUNTERS}
         return {"workers": len(rows), **sums, "per_worker": rows}
@@ -439,13 +445,17 @@ class Pool:
         return _steps.Call(core, _steps.limit(timeout, self._timeout))
 
     def _background(
-        self, kernel: Kernel | str, timeout: float | None, progress: Any, steps: Any, *args: Any
+        self,
+        kernel: Kernel | str,
+        steps: Callable[[_steps.Call, Kernel], _steps.Steps],
+        timeout: float | None = None,
+        progress: Any = False,
     ) -> Future[Any]:
         kernel = self._take(kernel)
         seconds = _steps.limit(timeout, self._timeout)
         core = self._core or self._open()
         future: Future[Any] = Future(self._completions, open_bar(progress, kernel.name))
-        future.begin(steps(_steps.Call(core, seconds, future), kernel, *args))
+        future.begin(steps(_steps.Call(core, seconds, future), kernel))
         return future
 
     def _forget(self) -> None:

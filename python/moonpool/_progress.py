@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from moonpool import _core
+if TYPE_CHECKING:
+    from moonpool import _core
 
 
 class Bar:
@@ -23,7 +24,7 @@ class Bar:
     def __init__(self, progress: Any, name: str) -> None:
         if progress is True:
             try:
-                from tqdm import tqdm  # noqa: PLC0415  optional
+                from tqdm import tqdm
             except ImportError as error:
                 raise ImportError(
                     "progress=True needs tqdm: pip install tqdm, or pass a class like it"

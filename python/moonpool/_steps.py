@@ -14,6 +14,7 @@ import operator
 import time
 from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moonpool import _core
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from moonpool._future import Future
 
 Steps = Generator[_core.Job, None, Any]
+Wait = Generator[_core.Job, None, None]
 
 _OPERATORS = ("+", "*", "min", "max")
 _SHORTEST = 1e-9
@@ -37,27 +39,28 @@ class Call:
     core : _core.Pool
         The pool to run on.
     seconds : float
-        Time limit, or 0 for none. It counts from now without an owner, and
-        from the first chunk of each job with one.
+        Time limit, or 0 for none. It counts from the first job's start without
+        an owner, and from the first chunk of each job with one.
     owner : Future, optional
         Whom the completion queue is to tell about the end of the jobs.
     """
 
-    __slots__ = ("core", "owner", "_seconds", "_until")
+    __slots__ = ("_seconds", "_until", "core", "owner")
 
-    def __init__(
-        self, core: _core.Pool, seconds: float, owner: Future[Any] | None = None
-    ) -> None:
+    def __init__(self, core: _core.Pool, seconds: float, owner: Future[Any] | None = None) -> None:
         self.core = core
         self.owner = owner
         self._seconds = seconds
-        self._until = time.monotonic() + seconds if owner is None else 0.0
+        self._until: float | None = None
 
     def left(self) -> float:
         """Return the seconds that the next job may take, or 0 for no limit."""
         if self._seconds == 0 or self.owner is not None:
             return self._seconds
-        return max(self._until - time.monotonic(), _SHORTEST)
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self._seconds
+        return max(self._until - now, _SHORTEST)
 
 
 def limit(timeout: float | None, default: float) -> float:
@@ -77,7 +80,7 @@ def _hold(stack: ExitStack, objects: Any, *, output: bool = False) -> _core.Oper
     return operands
 
 
-def _wait(stack: ExitStack, job: _core.Job) -> Generator[_core.Job, None, None]:
+def _wait(stack: ExitStack, job: _core.Job) -> Wait:
     """Let the driver wait for a job; raise what it failed with."""
     stack.callback(job.release)
     yield job
@@ -88,7 +91,7 @@ def _wait(stack: ExitStack, job: _core.Job) -> Generator[_core.Job, None, None]:
 
 
 def map_steps(
-    call: Call, kernel: Kernel, args: tuple[Any, ...], out: Any, dtype: Any, where: Any
+    call: Call, kernel: Kernel, args: tuple[Any, ...], *, out: Any, dtype: Any, where: Any
 ) -> Steps:
     """`Pool.map`."""
     if out is not None and dtype is not None:
@@ -96,160 +99,147 @@ def map_steps(
     with ExitStack() as stack:
         inputs = _hold(stack, args)
         mask = None if where is None or where is True else _hold(stack, (where,))
+        plan = _Map(stack, call, kernel, inputs, mask)
         if out is not None:
-            outs = _hold(stack, out, output=True)
-            yield from _fill(stack, call, kernel, inputs, mask, outs)
+            yield from plan.fill(_hold(stack, out, output=True))
             return out
         loop, cores = _core.map_shape(kernel, inputs, mask, None)
         maker = Maker(numpy=inputs.has_arrays and uses_numpy(args), zeroed=mask is not None)
-        plan = _Plan(call, kernel, inputs, mask, maker, loop)
         if cores is None:
-            arrays = yield from _elementwise(stack, plan, dtype)
+            arrays = yield from plan.elementwise(maker, loop, dtype)
         else:
-            arrays = yield from _generalized(stack, plan, cores, dtype)
+            arrays = yield from plan.generalized(maker, loop, cores, dtype)
         if not inputs.has_arrays and mask is None:
-            arrays = [read_scalar(a) if a.ndim == 0 else a for a in arrays]
+            arrays = [read_scalar(array) if array.ndim == 0 else array for array in arrays]
         return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
-class _Plan:
-    """The parts of a map whose results have to be allocated."""
+@dataclass(slots=True)
+class _Map:
+    """The operands of a map, and the ways to run it."""
 
-    __slots__ = ("call", "inputs", "kernel", "loop", "maker", "mask")
+    stack: ExitStack
+    call: Call
+    kernel: Kernel
+    inputs: _core.Operands
+    mask: _core.Operands | None
 
-    def __init__(
+    def fill(self, outs: _core.Operands) -> Wait:
+        """Run it into outputs that are known."""
+        call = self.call
+        yield from _wait(
+            self.stack,
+            call.core.map_start(
+                self.kernel, self.inputs, self.mask, outs, 0, 0, call.left(), call.owner
+            ),
+        )
+
+    def elementwise(
+        self, maker: Maker, loop: tuple[int, ...], dtype: Any
+    ) -> Generator[_core.Job, None, list[Any]]:
+        """Run an elementwise kernel; one array a value that it returns."""
+        if isinstance(dtype, tuple):
+            arrays = [maker.make(loop, maker.dtype(one)) for one in dtype]
+            yield from self.fill(_hold(self.stack, tuple(arrays), output=True))
+            return arrays
+        wanted = None if dtype is None else maker.dtype(dtype)
+        probe = yield from self._probe(None)
+        codes = probe.kinds(0)
+        arrays = [maker.make(loop, wanted or self._dtype(code)) for code in codes]
+        outs = _hold(self.stack, tuple(arrays), output=True)
+        first = self._keep(probe, outs)
+        inferred = [k for k, code in enumerate(codes) if wanted is None and code == "q"]
+        if first < math.prod(loop):
+            yield from self._go_on(maker, outs, first, arrays, inferred)
+        return arrays
+
+    def generalized(
         self,
-        call: Call,
-        kernel: Kernel,
-        inputs: _core.Operands,
-        mask: _core.Operands | None,
         maker: Maker,
         loop: tuple[int, ...],
-    ) -> None:
-        self.call = call
-        self.kernel = kernel
-        self.inputs = inputs
-        self.mask = mask
-        self.maker = maker
-        self.loop = loop
+        cores: tuple[tuple[tuple[int, ...], int], ...],
+        dtype: Any,
+    ) -> Generator[_core.Job, None, list[Any]]:
+        """Run a kernel by its signature; one array an output."""
+        given = dtype if isinstance(dtype, tuple) else (dtype,) * len(cores)
+        if len(given) != len(cores):
+            raise ValueError(
+                f"dtype has {len(given)} entries, but the signature "
+                f"{self.kernel.signature} has {len(cores)} outputs"
+            )
+        wanted = [None if one is None else maker.dtype(one) for one in given]
+        arrays: list[Any] = [
+            maker.make(shape, wanted[k] or self._dtype("d")) if ncore or wanted[k] else None
+            for k, (shape, ncore) in enumerate(cores)
+        ]
+        if all(array is not None for array in arrays):
+            yield from self.fill(_hold(self.stack, tuple(arrays), output=True))
+            return arrays
+        vectors = tuple(a for a, (_, ncore) in zip(arrays, cores, strict=True) if ncore)
+        scalars = [k for k, (_, ncore) in enumerate(cores) if not ncore]
+        probe = yield from self._probe(_hold(self.stack, vectors, output=True))
+        inferred = []
+        for k, code in zip(scalars, probe.kinds(0), strict=True):
+            if arrays[k] is None:
+                arrays[k] = maker.make(loop, self._dtype(code))
+                if code == "q":
+                    inferred.append(k)
+        returned = _hold(self.stack, tuple(arrays[k] for k in scalars), output=True)
+        first = self._keep(probe, returned)
+        if first < math.prod(loop):
+            outs = _hold(self.stack, tuple(arrays), output=True)
+            yield from self._go_on(maker, outs, first, arrays, inferred)
+        return arrays
 
-    def dtype_of(self, code: str) -> str:
-        """Return the dtype for a result of a kind: '?', 'q' or 'd'."""
+    def _dtype(self, code: str) -> str:
+        """Return the dtype for results of a kind: '?', 'q' or 'd'."""
         return code if code != "d" else self.inputs.float_code or "d"
 
-
-def _fill(
-    stack: ExitStack,
-    call: Call,
-    kernel: Kernel,
-    inputs: _core.Operands,
-    mask: _core.Operands | None,
-    outs: _core.Operands,
-) -> Generator[_core.Job, None, None]:
-    """Run a map whose outputs are known."""
-    job = call.core.map_start(kernel, inputs, mask, outs, 0, 0, call.left(), call.owner)
-    yield from _wait(stack, job)
-
-
-def _elementwise(
-    stack: ExitStack, plan: _Plan, dtype: Any
-) -> Generator[_core.Job, None, list[Any]]:
-    """Run a map of an elementwise kernel; one array a returned value."""
-    call, maker = plan.call, plan.maker
-    if isinstance(dtype, tuple):
-        arrays = [maker.make(plan.loop, maker.dtype(one)) for one in dtype]
-        outs = _hold(stack, tuple(arrays), output=True)
-        yield from _fill(stack, call, plan.kernel, plan.inputs, plan.mask, outs)
-        return arrays
-    wanted = None if dtype is None else maker.dtype(dtype)
-    probe = call.core.map_probe(
-        plan.kernel, plan.inputs, plan.mask, None, call.left(), call.owner
-    )
-    yield from _wait(stack, probe)
-    codes: list[str | None] = [*probe.kinds(0)]
-    arrays = [
-        maker.make(plan.loop, plan.dtype_of(code or "") if wanted is None else wanted)
-        for code in codes
-    ]
-    if wanted is not None:
-        codes = [None] * len(arrays)
-    outs = _hold(stack, tuple(arrays), output=True)
-    yield from _continue(stack, plan, probe, outs, outs, arrays, codes)
-    return arrays
-
-
-def _generalized(
-    stack: ExitStack,
-    plan: _Plan,
-    cores: tuple[tuple[tuple[int, ...], int], ...],
-    dtype: Any,
-) -> Generator[_core.Job, None, list[Any]]:
-    """Run a map by signature; one array an output."""
-    call, maker = plan.call, plan.maker
-    given = dtype if isinstance(dtype, tuple) else (dtype,) * len(cores)
-    if len(given) != len(cores):
-        raise ValueError(
-            f"dtype has {len(given)} entries, but the signature {plan.kernel.signature} "
-            f"has {len(cores)} outputs"
+    def _probe(self, vectors: _core.Operands | None) -> Generator[_core.Job, None, _core.Job]:
+        """Run the first item, to see what the kernel returns."""
+        call = self.call
+        probe = call.core.map_probe(
+            self.kernel, self.inputs, self.mask, vectors, call.left(), call.owner
         )
-    dtypes = [None if one is None else maker.dtype(one) for one in given]
-    scalars = [k for k, (_, ncore) in enumerate(cores) if ncore == 0]
-    arrays: list[Any] = [
-        None if ncore == 0 else maker.make(shape, dtypes[k] or plan.dtype_of("d"))
-        for k, (shape, ncore) in enumerate(cores)
-    ]
-    if all(dtypes[k] is not None for k in scalars):
-        for k in scalars:
-            arrays[k] = maker.make(plan.loop, dtypes[k])
-        outs = _hold(stack, tuple(arrays), output=True)
-        yield from _fill(stack, call, plan.kernel, plan.inputs, plan.mask, outs)
-        return arrays
-    vectors = _hold(stack, tuple(a for a in arrays if a is not None), output=True)
-    probe = call.core.map_probe(
-        plan.kernel, plan.inputs, plan.mask, vectors, call.left(), call.owner
-    )
-    yield from _wait(stack, probe)
-    codes: list[str | None] = [None] * len(cores)
-    for k, code in zip(scalars, probe.kinds(0), strict=True):
-        if dtypes[k] is None:
-            codes[k] = code
-        arrays[k] = maker.make(plan.loop, dtypes[k] or plan.dtype_of(code))
-    outs = _hold(stack, tuple(arrays), output=True)
-    returned = _hold(stack, tuple(arrays[k] for k in scalars), output=True)
-    yield from _continue(stack, plan, probe, outs, returned, arrays, codes)
-    return arrays
+        yield from _wait(self.stack, probe)
+        return probe
 
+    def _keep(self, probe: _core.Job, outs: _core.Operands) -> int:
+        """Store what a probe found; return the item to go on from."""
+        first = probe.first
+        if first >= 0:
+            probe.store(outs, first)
+        probe.release()
+        return first + 1
 
-def _continue(
-    stack: ExitStack,
-    plan: _Plan,
-    probe: _core.Job,
-    outs: _core.Operands,
-    returned: _core.Operands,
-    arrays: list[Any],
-    codes: list[str | None],
-) -> Generator[_core.Job, None, None]:
-    """Go on after a probe: store what it found, and run the other items.
+    def _go_on(
+        self,
+        maker: Maker,
+        outs: _core.Operands,
+        first: int,
+        arrays: list[Any],
+        inferred: list[int],
+    ) -> Wait:
+        """Run the items that a probe has left.
 
-    An array of integers whose dtype was inferred turns into one of floats where
-    the kernel returns a float after all: `arrays` is changed in place.
-    """
-    done = probe.first + 1
-    if done > 0:
-        probe.store(returned, probe.first)
-    probe.release()
-    if done >= math.prod(plan.loop):
-        return
-    call = plan.call
-    could_be_float = [k for k, code in enumerate(codes) if code == "q"]
-    flags = sum(1 << k for k in could_be_float)
-    job = call.core.map_start(
-        plan.kernel, plan.inputs, plan.mask, outs, flags, done, call.left(), call.owner
-    )
-    yield from _wait(stack, job)
-    for k in could_be_float:
-        if job.kind(k) == "d":
-            arrays[k] = plan.maker.widen(arrays[k], plan.dtype_of("d"))
+        An array of integers whose dtype was inferred turns into one of floats
+        where the kernel returns a float after all: `arrays` is changed.
+        """
+        call = self.call
+        job = call.core.map_start(
+            self.kernel,
+            self.inputs,
+            self.mask,
+            outs,
+            sum(1 << k for k in inferred),
+            first,
+            call.left(),
+            call.owner,
+        )
+        yield from _wait(self.stack, job)
+        for k in inferred:
+            if job.kind(k) == "d":
+                arrays[k] = maker.widen(arrays[k], self._dtype("d"))
 
 
 # ---- run, submit, broadcast --------------------------------------------------
@@ -321,7 +311,7 @@ def _init_code(value: Any) -> str:
 
 
 def reduce_steps(
-    call: Call, kernel: Kernel, args: tuple[Any, ...], init: Any, combine: Any, axis: Any
+    call: Call, kernel: Kernel, args: tuple[Any, ...], *, init: Any, combine: Any, axis: Any
 ) -> Steps:
     """`Pool.reduce`."""
     several = isinstance(init, tuple)
@@ -333,21 +323,16 @@ def reduce_steps(
         if axis is not None:
             loop, _ = _core.map_shape(kernel, inputs, None, None)
             axes = _axes(axis, len(loop))
-        job = call.core.reduce_start(
-            kernel, inputs, start, merge, axes, call.left(), call.owner
-        )
+        job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.left(), call.owner)
         yield from _wait(stack, job)
         if axes is None:
             values = job.results()
             return values if several else values[0]
         shape = _core.reduce_shape(kernel, inputs, start, merge, axes)
         maker = Maker(numpy=uses_numpy(args), zeroed=False)
-        codes = job.kinds(len(start)) or [
-            _init_code(one) for one in (init if several else (init,))
-        ]
+        codes = job.kinds(len(start)) or [_init_code(one) for one in (init if several else (init,))]
         arrays = tuple(
-            maker.make(shape, code if code != "d" else inputs.float_code or "d")
-            for code in codes
+            maker.make(shape, code if code != "d" else inputs.float_code or "d") for code in codes
         )
         job.store(_hold(stack, arrays, output=True), 0)
         return arrays if several else arrays[0]
