@@ -1,8 +1,10 @@
 /* How many workers a pool has by default. */
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "moonpool.h"
@@ -45,36 +47,100 @@ static int from_affinity(void)
     return online > 0 ? (int)online : 1;
 }
 
-/* Reads "quota period" or two files with one number each; the CPUs that this
- * allows, rounded up, or 0 for no limit. */
-static int from_files(const char *quota_path, const char *period_path)
+/* The CPUs that `quota` of each `period` allow, rounded up; 0 for no limit. */
+static int cpus(long quota, long period)
 {
-    long quota = 0, period = 0;
-    FILE *file = fopen(quota_path, "re");
-    if (file == NULL)
-        return 0;
-    int found = fscanf(file, "%ld %ld", &quota, &period);
-    fclose(file);
-    if (found == 1 && period_path != NULL) {
-        file = fopen(period_path, "re");
-        if (file == NULL)
-            return 0;
-        found += fscanf(file, "%ld", &period);
-        fclose(file);
-    }
-    if (found != 2 || quota <= 0 || period <= 0)
+    if (quota <= 0 || period <= 0)
         return 0;
     return (int)((quota + period - 1) / period);
 }
 
-/* The quota of the cgroup this process sees as its root. */
+/* One number in a file, or 0. */
+static long read_number(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    long value = 0;
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_MAX)
+        return 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%ld", &value) != 1)
+        value = 0;
+    fclose(file);
+    return value;
+}
+
+/* Version 2: "quota period" or "max period" in one file. */
+static int quota_2(const char *folder)
+{
+    char path[PATH_MAX];
+    long quota, period;
+    if (snprintf(path, sizeof path, "%s/cpu.max", folder) >= PATH_MAX)
+        return 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    int found = fscanf(file, "%ld %ld", &quota, &period);
+    fclose(file);
+    return found == 2 ? cpus(quota, period) : 0;
+}
+
+/* Version 1: two files. */
+static int quota_1(const char *folder)
+{
+    return cpus(read_number(folder, "cpu.cfs_quota_us"),
+                read_number(folder, "cpu.cfs_period_us"));
+}
+
+/* The least quota of the cgroup `path` under `root` and those around it. A
+ * container may see a path that is not mounted there; its root still is. */
+static int least_quota(const char *root, const char *path,
+                       int (*quota)(const char *))
+{
+    char folder[PATH_MAX];
+    int size = snprintf(folder, sizeof folder, "%s%s", root, path);
+    if (size >= PATH_MAX)
+        return 0;
+    int least = 0;
+    size_t end = (size_t)size;
+    while (end >= strlen(root)) {
+        folder[end] = '\0';
+        int count = quota(folder);
+        if (count > 0 && (least == 0 || count < least))
+            least = count;
+        while (end > 0 && folder[--end] != '/')
+            continue;
+        if (end == 0)
+            break;
+    }
+    return least;
+}
+
+/* The quota of the process's cgroup; lines of /proc/self/cgroup are
+ * "number:controllers:path". */
 static int from_cgroup(void)
 {
-    int count = from_files("/sys/fs/cgroup/cpu.max", NULL);
-    if (count == 0)
-        count = from_files("/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
-                           "/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-    return count;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file == NULL)
+        return 0;
+    char line[PATH_MAX + 64];
+    int least = 0;
+    while (least == 0 && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':');
+        char *path = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+        if (path == NULL)
+            continue;
+        *path++ = '\0';
+        if (controllers[1] == '\0')
+            least = least_quota("/sys/fs/cgroup", path, quota_2);
+        else if (strcmp(controllers + 1, "cpu") == 0 ||
+                 strncmp(controllers + 1, "cpu,", 4) == 0)
+            least = least_quota("/sys/fs/cgroup/cpu", path, quota_1);
+    }
+    fclose(file);
+    return least;
 }
 
 int mp_worker_count(const char **why)
