@@ -94,7 +94,6 @@ static mp_status parse_dim(parser *p, mp_core *core)
 /* "(m,n)" */
 static mp_status parse_core(parser *p, mp_core *core)
 {
-    core->ndim = 0;
     if (!take(p, '('))
         return wrong(p, "no '('");
     if (take(p, ')'))
@@ -130,10 +129,9 @@ static mp_status parse(parser *p)
     mp_status status = parse_list(p, &p->signature->nin);
     if (status != MP_OK)
         return status;
-    if (!take(p, '-') || *p->at++ != '>') {
-        p->at -= p->at > p->text;
+    if (!take(p, '-') || *p->at != '>')
         return wrong(p, "no '->'");
-    }
+    p->at++;
     status = parse_list(p, &p->signature->nout);
     if (status != MP_OK)
         return status;
