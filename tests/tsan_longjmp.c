@@ -6,7 +6,8 @@
  * full after a few thousand errors. */
 #include <setjmp.h>
 
-_Noreturn void __longjmp_chk(jmp_buf env, int value);
+__attribute__((visibility("default"))) _Noreturn void __longjmp_chk(jmp_buf env,
+                                                                    int value);
 
 _Noreturn void __longjmp_chk(jmp_buf env, int value)
 {
