@@ -1,5 +1,5 @@
 /* The type moonpool._core.Pool: its life, its counters and its completion
- * queue. How jobs are started is in start.c. */
+ * queue. How jobs are started is in map.c, reduce.c and call.c. */
 #include "pool.h"
 
 #include <errno.h>

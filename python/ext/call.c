@@ -1,0 +1,109 @@
+/* Runs over indices, single calls, and the pool's setup. */
+#include "start.h"
+
+#include "errors.h"
+#include "kernel.h"
+#include "launch.h"
+#include "message.h"
+
+static int read_extent(PyObject *tuple, mp_shape *out)
+{
+    Py_ssize_t ndim = PyTuple_Size(tuple);
+    if (ndim < 0)
+        return -1;
+    if (ndim > MP_MAX_NDIM) {
+        PyErr_SetString(PyExc_ValueError, "an extent has 1 to 3 dimensions");
+        return -1;
+    }
+    out->ndim = (int)ndim;
+    for (Py_ssize_t d = 0; d < ndim; d++)
+        out->extent[d] = PyLong_AsLongLong(PyTuple_GetItem(tuple, d));
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* run_start(kernel, extent, inputs, timeout, owner) */
+PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
+                        Py_ssize_t nargs)
+{
+    mpy_pool *pool = (mpy_pool *)object;
+    mpy_state *state = pool->state;
+    mp_arg values[MP_MAX_ARGS];
+    mp_run_spec spec = {.args = values};
+    mpy_operands *inputs;
+    mpy_launching l = {.spec = {.run = &spec}};
+    if (mpy_launch_count(nargs, 5) < 0 ||
+        (spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
+        read_extent(args[1], &spec.extent) < 0 ||
+        (inputs = mpy_operands_of(state, args[2])) == NULL ||
+        mpy_launch_timeout(args[3], &l.options.timeout) < 0)
+        return NULL;
+    mpy_operands_args(inputs, values);
+    spec.nargs = (int)inputs->count;
+    mpy_job *job = mpy_job_new(pool, MPY_SORT_RUN, args[0], args[4]);
+    if (job == NULL)
+        return NULL;
+    mpy_job_take(job, inputs, NULL, NULL);
+    job->extent = spec.extent;
+    return mpy_launch(job, &l);
+}
+
+/* ---- submit, broadcast, setup ------------------------------------------- */
+
+static PyObject *start_call(mpy_pool *pool, PyObject *const *args,
+                            mpy_operands *arrays, mp_call_spec *spec,
+                            mpy_launching *l)
+{
+    mp_view *views = mpy_operands_views(arrays);
+    if (views == NULL)
+        return NULL;
+    spec->views = views;
+    spec->nviews = (int)arrays->count;
+    PyObject *result = NULL;
+    mpy_job *job = mpy_job_new(pool, MPY_SORT_CALL, args[0], args[4]);
+    if (job != NULL) {
+        mpy_job_take(job, arrays, NULL, NULL);
+        result = mpy_launch(job, l);
+    }
+    PyMem_Free(views);
+    return result;
+}
+
+/* call_start(kernel, args, broadcast, timeout, owner) */
+PyObject *mpy_start_call(PyObject *object, PyObject *const *args,
+                         Py_ssize_t nargs)
+{
+    mpy_pool *pool = (mpy_pool *)object;
+    mp_call_spec spec = {0};
+    mpy_launching l = {.spec = {.call = &spec}};
+    if (mpy_launch_count(nargs, 5) < 0 ||
+        (spec.kernel = mpy_kernel_of(pool->state, args[0])) == NULL ||
+        mpy_launch_timeout(args[3], &l.options.timeout) < 0)
+        return NULL;
+    spec.broadcast = args[2] == Py_True;
+    mpy_operands *arrays = mpy_operands_new(pool->state, 0);
+    if (arrays == NULL)
+        return NULL;
+    mp_message message = {0};
+    PyObject *result = NULL;
+    if (mpy_message_write(pool->state, args[1], arrays, &message) == 0) {
+        spec.message = message.data;
+        spec.size = message.size;
+        result = start_call(pool, args, arrays, &spec, &l);
+    }
+    mp_message_destroy(&message);
+    mpy_launch_drop(arrays);
+    return result;
+}
+
+/* setup_start(timeout, owner) */
+PyObject *mpy_start_setup(PyObject *object, PyObject *const *args,
+                          Py_ssize_t nargs)
+{
+    mpy_launching l = {.status = MP_OK};
+    if (mpy_launch_count(nargs, 2) < 0 ||
+        mpy_launch_timeout(args[0], &l.options.timeout) < 0)
+        return NULL;
+    mpy_job *job =
+        mpy_job_new((mpy_pool *)object, MPY_SORT_SETUP, NULL, args[1]);
+    return job ? mpy_launch(job, &l) : NULL;
+}

@@ -1,0 +1,119 @@
+/* Starting jobs: what the methods of moonpool._core.Pool that do so share. */
+#include "launch.h"
+
+#include "errors.h"
+
+static void launch_body(void *ud)
+{
+    mpy_launching *l = ud;
+    switch (l->sort) {
+    case MPY_SORT_MAP:
+        l->status =
+            mp_map_start(l->pool, l->spec.map, &l->options, &l->job, &l->err);
+        break;
+    case MPY_SORT_PROBE:
+        l->status =
+            mp_map_probe(l->pool, l->spec.map, &l->options, &l->job, &l->err);
+        break;
+    case MPY_SORT_RUN:
+        l->status =
+            mp_run_start(l->pool, l->spec.run, &l->options, &l->job, &l->err);
+        break;
+    case MPY_SORT_REDUCE:
+        l->status = mp_reduce_start(l->pool, l->spec.reduce, &l->options,
+                                    &l->job, &l->err);
+        break;
+    case MPY_SORT_CALL:
+        l->status =
+            mp_call_start(l->pool, l->spec.call, &l->options, &l->job, &l->err);
+        break;
+    case MPY_SORT_SETUP:
+        l->status = mp_setup_start(l->pool, &l->options, &l->job, &l->err);
+        break;
+    }
+}
+
+static int start(mpy_job *job, mpy_launching *l)
+{
+    mpy_pool *pool = job->pool;
+    if (pool->pool == NULL || pool->cancelled) {
+        mp_error err = {.status = MP_CANCELLED, .index = -1};
+        if (pool->pool == NULL)
+            (void)mp_error_set(&err, MP_CLOSED, "the pool is closed");
+        else
+            (void)mp_error_set(&err, MP_CANCELLED, "the pool was closed");
+        mpy_error_raise(job->state, &err, NULL, MPY_UNIT_ELEMENT);
+        return -1;
+    }
+    l->pool = pool->pool;
+    l->sort = job->sort;
+    l->options.notify = job->owner != NULL;
+    l->options.lazy_deadline = job->owner != NULL;
+    l->options.tag = (uintptr_t)job;
+    if (job->owner != NULL) {
+        job->queued = true;
+        Py_INCREF((PyObject *)job);
+    }
+    mpy_unlocked(launch_body, l);
+    if (l->status == MP_OK) {
+        job->job = l->job;
+        return 0;
+    }
+    if (job->queued) {
+        job->queued = false;
+        Py_DECREF((PyObject *)job);
+    }
+    mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
+    return -1;
+}
+
+PyObject *mpy_launch(mpy_job *job, mpy_launching *l)
+{
+    if (start(job, l) == 0)
+        return (PyObject *)job;
+    mpy_job_release(job);
+    Py_DECREF((PyObject *)job);
+    return NULL;
+}
+
+int mpy_launch_count(Py_ssize_t nargs, Py_ssize_t wanted)
+{
+    if (nargs == wanted)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%zd arguments where %zd are needed", nargs,
+                 wanted);
+    return -1;
+}
+
+int mpy_launch_optional(mpy_state *state, PyObject *object, mpy_operands **out)
+{
+    *out = NULL;
+    if (object == Py_None)
+        return 0;
+    *out = mpy_operands_of(state, object);
+    return *out == NULL ? -1 : 0;
+}
+
+int mpy_launch_timeout(PyObject *object, double *out)
+{
+    *out = PyFloat_AsDouble(object);
+    return *out == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+void mpy_launch_drop(mpy_operands *operands)
+{
+    if (operands != NULL)
+        mpy_operands_release(operands);
+    Py_XDECREF((PyObject *)operands);
+}
+
+PyObject *mpy_launch_shape(const mp_shape *shape)
+{
+    PyObject *tuple = PyTuple_New(shape->ndim);
+    for (int d = 0; tuple != NULL && d < shape->ndim; d++) {
+        PyObject *extent = PyLong_FromLongLong(shape->extent[d]);
+        if (extent == NULL || PyTuple_SetItem(tuple, d, extent) < 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
