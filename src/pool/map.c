@@ -199,7 +199,9 @@ mp_status mp_map_start(mp_pool *pool, const mp_map_spec *spec,
         return status;
     }
     map->job.end = map->plan.size;
-    atomic_init(&map->job.next, spec->first < 0 ? 0 : spec->first);
+    int64_t first = spec->first < 0 ? 0 : spec->first;
+    atomic_init(&map->job.next, first);
+    atomic_init(&map->job.done, first);
     return mp__pool_queue(pool, &map->job, options, out, err);
 }
 
