@@ -148,7 +148,13 @@ int mpy_format_view(const Py_buffer *buffer, PyObject *object, mp_view *out)
                      Py_TYPE(object), MP_MAX_NDIM);
         return -1;
     }
-    for (int d = 0; d < out->ndim; d++) {
+    if (buffer->shape == NULL && out->ndim > 0) {
+        PyErr_Format(PyExc_TypeError, "%R exports a buffer without a shape",
+                     Py_TYPE(object));
+        return -1;
+    }
+    Py_ssize_t contiguous = buffer->itemsize;
+    for (int d = out->ndim - 1; d >= 0; d--) {
         if (buffer->suboffsets && buffer->suboffsets[d] >= 0) {
             PyErr_Format(PyExc_TypeError,
                          "%R keeps its rows behind pointers (suboffsets), "
@@ -157,7 +163,10 @@ int mpy_format_view(const Py_buffer *buffer, PyObject *object, mp_view *out)
             return -1;
         }
         out->shape[d] = buffer->shape[d];
-        out->strides[d] = buffer->strides[d];
+        /* Whoever exports C-contiguous memory may leave out the strides, even
+         * where they were asked for, as ctypes does. */
+        out->strides[d] = buffer->strides ? buffer->strides[d] : contiguous;
+        contiguous *= buffer->shape[d];
     }
     return 0;
 }

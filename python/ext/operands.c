@@ -106,7 +106,7 @@ static int convert(mpy_state *state, mpy_operand *operand)
     if (arrays == NULL)
         return -1;
     PyObject *other =
-        PyObject_CallMethod(arrays, "as_operand", "O", operand->object);
+        PyObject_CallMethod(arrays, "as_operand", "(O)", operand->object);
     if (other == NULL)
         return -1;
     Py_DECREF(operand->object);

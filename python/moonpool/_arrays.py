@@ -85,10 +85,11 @@ def uses_numpy(args: tuple[Any, ...]) -> bool:
 
 
 def _dtype_code(dtype: Any) -> str:
-    """Return the character of a dtype, without NumPy's help."""
+    """Return the character of a dtype; NumPy is asked only where it is there."""
     if isinstance(dtype, type) and dtype in _TYPES:
         return _TYPES[dtype]
-    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype
+    np = sys.modules.get("numpy")
+    name = dtype if np is None else np.dtype(dtype).name
     if name in NAMES:
         return NAMES[name]
     if name in NAMES.values():

@@ -1,0 +1,694 @@
+"""Pool.map: shapes, dtypes, outputs, masks, and what it refuses."""
+
+import array
+import ctypes
+import decimal
+import fractions
+import gc
+import mmap
+import struct
+import sys
+import weakref
+
+import hypothesis.extra.numpy as npst
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import moonpool
+
+INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+FLOATS = ["float16", "float32", "float64"]
+IDENTITY = moonpool.kernel("function(x) return x end")
+ADD = moonpool.kernel("function(x, y) return x + y end")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with moonpool.Pool(2) as pool:
+        yield pool
+
+
+class TestDtype:
+    @pytest.mark.parametrize("dtype", INTEGERS)
+    def test_integers_give_int64(self, pool, dtype):
+        a = np.array([0, 1, 100], dtype)
+        result = pool.map(IDENTITY, a)
+        assert result.dtype == np.int64
+        assert result.tolist() == a.tolist()
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_floats_keep_their_width(self, pool, dtype):
+        a = np.array([0.5, -2, 3], dtype)
+        result = pool.map(IDENTITY, a)
+        assert result.dtype == a.dtype
+        assert result.tolist() == a.tolist()
+
+    def test_bool(self, pool):
+        a = np.array([True, False, True])
+        result = pool.map(IDENTITY, a)
+        assert result.dtype == bool
+        assert result.tolist() == a.tolist()
+
+    def test_widest_float_wins(self, pool):
+        a, b = np.ones(3, "f2"), np.ones(3, "f4")
+        assert pool.map(ADD, a, b).dtype == np.float32
+        assert pool.map(ADD, b, np.ones(3, "i8")).dtype == np.float32
+        assert pool.map(ADD, b, np.ones(3)).dtype == np.float64
+
+    def test_scalars_do_not_widen(self, pool):
+        a = np.ones(3, "f4")
+        assert pool.map(ADD, a, 2.5).dtype == np.float32
+        assert pool.map(ADD, a, np.float64(2.5)).dtype == np.float32
+        assert pool.map(ADD, a, np.array(2.5)).dtype == np.float64
+
+    def test_float_from_integers_is_float64(self, pool):
+        assert pool.map("function(x) return x / 2 end", np.arange(3)).dtype == np.float64
+
+    @pytest.mark.parametrize(("dtype", "wanted"), [("i8", "f8"), ("f4", "f4"), ("f2", "f2")])
+    def test_integers_then_floats(self, pool, dtype, wanted):
+        kernel = "function(i, x) if i > 500 then return i + 0.5 end return i end"
+        i = np.arange(1000)
+        result = pool.map(kernel, i, np.zeros(1000, dtype))
+        assert result.dtype == wanted
+        np.testing.assert_array_equal(result, np.where(i > 500, i + 0.5, i).astype(wanted))
+
+    def test_floats_then_integers(self, pool):
+        kernel = "function(i) if i < 5 then return i + 0.5 end return i end"
+        result = pool.map(kernel, np.arange(10))
+        assert result.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5, 6, 7, 8, 9]
+
+    def test_booleans_do_not_mix_with_numbers(self, pool):
+        with pytest.raises(moonpool.LuaError, match="bool") as info:
+            pool.map("function(i) if i > 2 then return true end return i end", np.arange(5))
+        assert info.value.index == 3
+
+    @pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS])
+    def test_given(self, pool, dtype):
+        result = pool.map(IDENTITY, np.arange(5), dtype=dtype)
+        assert result.dtype == dtype
+        assert result.tolist() == [0, 1, 2, 3, 4]
+
+    @pytest.mark.parametrize("dtype", [float, np.float64, np.dtype("f8"), "d", "float64"])
+    def test_ways_to_say_it(self, pool, dtype):
+        assert pool.map(IDENTITY, np.arange(3), dtype=dtype).dtype == np.float64
+        view = pool.map(IDENTITY, array.array("q", [1, 2]), dtype=dtype)
+        assert (view.format, view.tolist()) == ("d", [1.0, 2.0])
+
+    def test_big_endian_result(self, pool):
+        result = pool.map(IDENTITY, np.arange(3), dtype=">f4")
+        assert result.dtype == ">f4"
+        assert result.tolist() == [0, 1, 2]
+
+    @pytest.mark.parametrize("dtype", ["complex128", "O", "U4", "M8[s]", "longdouble"])
+    def test_not_supported_as_result(self, pool, dtype):
+        with pytest.raises(TypeError, match="not supported"):
+            pool.map(IDENTITY, np.arange(3), dtype=dtype)
+
+    @pytest.mark.parametrize(("value", "dtype"), [(300, "u1"), (-1, "u8"), (3.5, "i4")])
+    def test_value_that_does_not_fit(self, pool, value, dtype):
+        with pytest.raises((moonpool.LuaError, ValueError), match=r"element 2|\[2\]"):
+            pool.map(IDENTITY, np.array([0, 1, value]), dtype=dtype)
+
+    def test_huge_uint64_is_an_error(self, pool):
+        with pytest.raises(moonpool.LuaError, match="int64"):
+            pool.map(IDENTITY, np.array([2**63], "u8"))
+
+    def test_tuple(self, pool):
+        kernel = "function(x) return x, x * 2 end"
+        a, b = pool.map(kernel, np.arange(3), dtype=("f4", "u1"))
+        assert (a.dtype, b.dtype) == (np.float32, np.uint8)
+        assert b.tolist() == [0, 2, 4]
+
+    def test_tuple_of_the_wrong_length(self, pool):
+        with pytest.raises((moonpool.LuaError, ValueError, TypeError)):
+            pool.map("function(x) return x, x end", np.arange(3), dtype=("f4", "f4", "f4"))
+
+
+class TestShape:
+    @pytest.mark.parametrize(
+        ("left", "right"), [((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((), (5,)), ((1,), (1, 1)), ((), ())]
+    )
+    def test_broadcast(self, pool, left, right):
+        a = np.random.default_rng(0).normal(size=left)
+        b = np.random.default_rng(1).normal(size=right)
+        result = pool.map(ADD, np.asarray(a), np.asarray(b))
+        np.testing.assert_array_equal(result, np.add(a, b))
+        assert result.shape == np.add(a, b).shape
+        assert isinstance(result, np.ndarray)
+
+    @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3), (2, 0, 2)])
+    @pytest.mark.parametrize("dtype", ["f4", "i4", "?"])
+    def test_empty(self, pool, shape, dtype):
+        result = pool.map(IDENTITY, np.zeros(shape, dtype))
+        assert result.shape == shape
+        assert result.dtype == {"f4": "f4", "i4": "i8", "?": "?"}[dtype]
+
+    def test_empty_with_a_kernel_that_fails(self, pool):
+        assert pool.map("function(x) error('never') end", np.zeros(0)).dtype == np.float64
+
+    def test_does_not_broadcast(self, pool):
+        with pytest.raises(ValueError, match=r"3.*4|4.*3"):
+            pool.map(ADD, np.ones(3), np.ones(4))
+
+    def test_only_scalars(self, pool):
+        assert pool.map(ADD, 1, 2) == 3
+        assert type(pool.map(ADD, 1, 2)) is int
+        assert type(pool.map(ADD, 1, 2.0)) is float
+        assert type(pool.map(ADD, np.int64(1), np.float32(2))) is float
+        assert pool.map("function(a) return a, a > 1 end", 2) == (2, True)
+        assert pool.map(ADD, 1, 2, dtype="float16") == 3.0
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        data=st.data(),
+        shapes=npst.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=5),
+    )
+    def test_any_layout(self, pool, data, shapes):
+        def operand(shape):
+            dtype = data.draw(st.sampled_from(["i2", "u4", ">i8", "f4", ">f8", "f8"]))
+            wide = np.arange(1, 1 + np.prod([2 * n for n in shape], dtype=int)).astype(dtype)
+            cuts = [(slice(n), slice(None, None, 2), slice(None, None, -2)) for n in shape]
+            return wide.reshape([2 * n for n in shape])[
+                tuple(data.draw(st.sampled_from(cut)) for cut in cuts)
+            ]
+
+        a, b = (operand(shape) for shape in shapes.input_shapes)
+        if data.draw(st.booleans()):
+            a = np.asfortranarray(a)
+        result = pool.map(ADD, a, b, dtype="f8")
+        np.testing.assert_array_equal(result, a.astype("f8") + b.astype("f8"))
+        assert result.shape == shapes.result_shape
+
+
+class TestOut:
+    def test_is_returned(self, pool):
+        out = np.empty(3)
+        assert pool.map(IDENTITY, np.arange(3), out=out) is out
+        assert out.tolist() == [0, 1, 2]
+
+    def test_tuple(self, pool):
+        out = np.empty(3), np.empty(3, "i2")
+        assert pool.map("function(x) return x, x + 1 end", np.arange(3), out=out) is out
+        assert out[1].tolist() == [1, 2, 3]
+
+    def test_in_place(self, pool):
+        a = np.arange(1000.0)
+        pool.map("function(x) return x + 1 end", a, out=a)
+        np.testing.assert_array_equal(a, np.arange(1.0, 1001.0))
+
+    @pytest.mark.parametrize("shift", [1, -1, 7])
+    def test_overlap(self, pool, shift):
+        a = np.arange(10000.0)
+        source, target = (a[shift:], a[:-shift]) if shift > 0 else (a[:shift], a[-shift:])
+        wanted = source + 1
+        pool.map("function(x) return x + 1 end", source, out=target)
+        np.testing.assert_array_equal(target, wanted)
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: bytearray(8 * 3),
+            lambda: array.array("d", [0] * 3),
+            lambda: (ctypes.c_double * 3)(),
+            lambda: memoryview(array.array("d", [0] * 3)),
+        ],
+    )
+    def test_any_buffer(self, pool, make):
+        out = make()
+        view = memoryview(out).cast("B").cast("d")
+        pool.map("function(x) return x + 1 end", [1, 2, 3], out=view)
+        assert view.tolist() == [2, 3, 4]
+
+    def test_strided(self, pool):
+        out = np.zeros((4, 6))
+        pool.map(IDENTITY, np.arange(6.0).reshape(2, 3), out=out[::-2, ::2])
+        np.testing.assert_array_equal(out[::-2, ::2], np.arange(6.0).reshape(2, 3))
+        assert np.count_nonzero(out) == 5
+
+    def test_read_only(self, pool):
+        out = np.zeros(3)
+        out.flags.writeable = False
+        with pytest.raises(ValueError, match="read-only"):
+            pool.map(IDENTITY, np.arange(3), out=out)
+        with pytest.raises(ValueError, match="read-only"):
+            pool.map(IDENTITY, np.arange(3, dtype="u1"), out=bytes(3))
+
+    @pytest.mark.parametrize("out", [[0, 0, 0], "abc", 3])
+    def test_not_an_array(self, pool, out):
+        with pytest.raises(TypeError, match="out"):
+            pool.map(IDENTITY, np.arange(3), out=out)
+
+    def test_wrong_shape(self, pool):
+        with pytest.raises(ValueError, match=r"\(?3"):
+            pool.map(IDENTITY, np.arange(3), out=np.zeros(4))
+
+    def test_overlaps_itself(self, pool):
+        out = np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,))
+        with pytest.raises(ValueError, match="out"):
+            pool.map(IDENTITY, np.arange(3), out=out)
+        both = np.zeros(3)
+        with pytest.raises(ValueError, match="out"):
+            pool.map("function(x) return x, x end", np.arange(3), out=(both, both))
+
+    def test_excludes_dtype(self, pool):
+        with pytest.raises(TypeError, match="exclude"):
+            pool.map(IDENTITY, np.arange(3), out=np.zeros(3), dtype="f8")
+
+    def test_inputs_stay_as_they_are_on_an_error(self, pool):
+        a = np.arange(1000.0)
+        with pytest.raises(moonpool.LuaError):
+            pool.map("function(x) if x > 900 then error('no') end return 0 end", a)
+        np.testing.assert_array_equal(a, np.arange(1000.0))
+
+
+class TestWhere:
+    def test_new_array_is_zero_elsewhere(self, pool):
+        mask = np.arange(10) % 3 == 0
+        result = pool.map("function(x) return x + 1 end", np.arange(10), where=mask)
+        np.testing.assert_array_equal(result, np.where(mask, np.arange(10) + 1, 0))
+
+    def test_out_stays_elsewhere(self, pool):
+        out = np.full(10, -1.0)
+        mask = np.arange(10) > 6
+        pool.map(IDENTITY, np.arange(10), out=out, where=mask)
+        np.testing.assert_array_equal(out, np.where(mask, np.arange(10), -1))
+
+    def test_kernel_is_not_called_elsewhere(self, pool):
+        a = np.array([1, 0, 2])
+        result = pool.map("function(x) return 6 // x end", a, where=a != 0)
+        assert result.tolist() == [6, 0, 3]
+
+    def test_broadcasts(self, pool):
+        result = pool.map(IDENTITY, np.ones((2, 3)), where=np.array([True, False, True]))
+        assert result.tolist() == [[1, 0, 1], [1, 0, 1]]
+
+    def test_nothing_selected(self, pool):
+        result = pool.map(IDENTITY, np.arange(3.0), where=np.zeros(3, bool))
+        assert result.tolist() == [0, 0, 0]
+        assert result.dtype == np.float64
+
+    def test_true_and_lists(self, pool):
+        assert pool.map(IDENTITY, np.arange(3), where=True).tolist() == [0, 1, 2]
+        assert pool.map(IDENTITY, np.arange(3), where=[True, False, True]).tolist() == [0, 0, 2]
+
+    @pytest.mark.parametrize("where", [np.arange(3), "abc", 1.5])
+    @pytest.mark.parametrize("out", [None, np.zeros(3)])
+    def test_must_be_booleans(self, pool, where, out):
+        with pytest.raises((TypeError, ValueError), match=r"where|bool"):
+            pool.map(IDENTITY, np.arange(3), where=where, out=out)
+
+    def test_integers_then_floats(self, pool):
+        i = np.arange(100)
+        kernel = "function(i) if i > 50 then return i + 0.5 end return i end"
+        result = pool.map(kernel, i, where=i % 2 == 1)
+        np.testing.assert_array_equal(result, np.where(i % 2 == 1, np.where(i > 50, i + 0.5, i), 0))
+
+
+class TestArguments:
+    @pytest.mark.parametrize("value", [True, 3, -2.5, "text", b"\xff\x00", None])
+    def test_uniform(self, pool, value):
+        kernel = "function(x, u) return type(u) == 'string' and #u or (u == nil and -1 or 0) end"
+        size = len(value) if isinstance(value, (str, bytes)) else -1 if value is None else 0
+        assert pool.map(kernel, np.zeros(3), value).tolist() == [size] * 3
+
+    @pytest.mark.parametrize(
+        "value", [np.float32(2), np.int8(2), np.uint64(2), np.float16(2), np.float64(2)]
+    )
+    def test_numpy_scalars_are_values(self, pool, value):
+        result = pool.map("function(x, u) return math.type(u) == 'integer' end", np.zeros(1), value)
+        assert result.tolist() == [isinstance(value, np.integer)]
+
+    def test_bool_scalar(self, pool):
+        assert pool.map("function(x, u) return u end", np.zeros(1), np.True_).tolist() == [True]
+
+    @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**30])
+    def test_too_large_an_integer(self, pool, value):
+        with pytest.raises(OverflowError, match="64 bits"):
+            pool.map(ADD, np.zeros(2), value)
+
+    def test_extreme_integers(self, pool):
+        for value in (2**63 - 1, -(2**63)):
+            assert pool.map(IDENTITY, value) == value
+
+    def test_number_like(self, pool):
+        assert pool.map(ADD, decimal.Decimal("1.5"), fractions.Fraction(1, 4)) == 1.75
+
+    @pytest.mark.parametrize("values", [[1, 2, 3], (1, 2, 3), range(1, 4), [[1, 2], [3, 4]]])
+    def test_sequences(self, pool, values):
+        result = pool.map("function(x) return x * 2 end", values)
+        assert isinstance(result, np.ndarray)
+        assert result.tolist() == (np.array(values) * 2).tolist()
+
+    def test_array_interface(self, pool):
+        class Column:
+            def __array__(self, dtype=None, copy=None):
+                return np.array([1.0, 2.0])
+
+        result = pool.map("function(x) return x * 2 end", Column())
+        assert isinstance(result, np.ndarray)
+        assert result.tolist() == [2, 4]
+
+    def test_array_interface_that_fails(self, pool):
+        class Column:
+            def __array__(self, dtype=None, copy=None):
+                raise ZeroDivisionError("no data")
+
+        with pytest.raises(ZeroDivisionError, match="no data"):
+            pool.map(IDENTITY, Column())
+
+    @pytest.mark.parametrize(
+        ("make", "advice"),
+        [
+            (lambda: np.zeros(3, "c16"), r"complex128.*a\.real and a\.imag"),
+            (lambda: np.zeros(3, "c8"), r"complex64.*a\.real"),
+            (lambda: np.zeros(3, "O"), "astype"),
+            (lambda: np.zeros(3, "U4"), "submit"),
+            (lambda: np.zeros(3, "S4"), "submit"),
+            (lambda: np.zeros(3, "M8[s]"), r"datetime64\[s\].*int64"),
+            (lambda: np.zeros(3, "m8[ms]"), r"timedelta64\[ms\].*int64"),
+            (lambda: np.zeros(3, np.longdouble), "float64"),
+            (lambda: np.zeros(3, [("a", "f4"), ("b", "i4")]), r"a\['x'\]"),
+            (lambda: np.complex128(1), "a.real"),
+            (lambda: ["a", "b"], "submit"),
+            (lambda: object(), "object"),
+            (lambda: {"a": 1}, "dict"),
+            (lambda: {1, 2}, "set"),
+        ],
+    )
+    def test_not_supported(self, pool, make, advice):
+        with pytest.raises(TypeError, match=advice):
+            pool.map(IDENTITY, make())
+
+    def test_too_many(self, pool):
+        with pytest.raises(ValueError, match="64"):
+            pool.map("function(...) return 1 end", *range(65))
+
+    def test_most(self, pool):
+        kernel = "function(...) return select('#', ...) end"
+        assert pool.map(kernel, *range(64)) == 64
+
+    @pytest.mark.parametrize("code", "bBhHiIlLqQnN?fd")
+    def test_formats(self, pool, code):
+        values = [True, False, True] if code == "?" else [1, 0, 3]
+        view = memoryview(bytearray(struct.pack(f"@3{code}", *values))).cast(code)
+        assert pool.map(IDENTITY, view).tolist() == values
+
+    def test_mmap_and_ctypes(self, pool):
+        with mmap.mmap(-1, 4096) as memory:
+            memory[:3] = b"\x01\x02\x03"
+            assert pool.map(IDENTITY, memory).tolist()[:4] == [1, 2, 3, 0]
+        assert pool.map(IDENTITY, (ctypes.c_long * 2)(5, -6)).tolist() == [5, -6]
+
+    def test_bool_byte_of_two(self, pool):
+        a = np.array([0, 1, 2], "u1").view("?")
+        assert pool.map("function(x) return x and 1 or 0 end", a).tolist() == [0, 1, 1]
+
+    def test_many_dimensions(self, pool):
+        a = np.arange(2.0).reshape((1,) * 40 + (2,) + (1,) * 20)
+        assert pool.map(IDENTITY, a).shape == a.shape
+
+    def test_source_or_kernel_only(self, pool):
+        with pytest.raises(TypeError, match="Kernel or a str"):
+            pool.map(lambda x: x, np.zeros(3))
+
+
+class TestWithoutNumpy:
+    def test_memoryview(self, pool):
+        result = pool.map("function(x) return x / 2 end", array.array("i", [1, 2, 3]))
+        assert isinstance(result, memoryview)
+        assert (result.format, result.shape, result.tolist()) == ("d", (3,), [0.5, 1, 1.5])
+
+    def test_shape(self, pool):
+        view = memoryview(bytearray(6)).cast("B", (2, 3))
+        result = pool.map("function(x) return x > 0 end", view)
+        assert (result.format, result.shape) == ("?", (2, 3))
+        assert result.tolist() == [[False] * 3] * 2
+
+    def test_empty(self, pool):
+        result = pool.map(IDENTITY, array.array("f"))
+        assert (result.format, result.shape, result.tolist()) == ("f", (0,), [])
+
+    def test_integers_then_floats(self, pool):
+        kernel = "function(i) if i > 2 then return i + 0.5 end return i end"
+        result = pool.map(kernel, array.array("q", range(5)))
+        assert (result.format, result.tolist()) == ("d", [0, 1, 2, 3.5, 4.5])
+
+    def test_float16(self, pool):
+        result = pool.map(IDENTITY, array.array("d", [0.5, 2]), dtype="float16")
+        assert struct.unpack("2e", result.tobytes()) == (0.5, 2)
+
+    def test_never_imports_numpy(self, run_python):
+        run_python(
+            """
+            import array, sys, moonpool
+            with moonpool.Pool(1) as pool:
+                pool.map("function(x) return x end", array.array("d", [1, 2]))
+                pool.submit("function(x) return x end", [1]).result()
+            assert "numpy" not in sys.modules
+            """
+        )
+
+    def test_lists_need_numpy(self, run_python):
+        run_python(
+            """
+            import sys, moonpool
+            sys.modules["numpy"] = None
+            with moonpool.Pool(1) as pool:
+                try:
+                    pool.map("function(x) return x end", [1, 2])
+                except TypeError as error:
+                    assert "NumPy" in str(error), error
+                else:
+                    raise AssertionError
+            """
+        )
+
+
+class TestErrors:
+    def test_message(self, pool):
+        kernel = moonpool.kernel("function(x)\n  return x.field.more\nend", name="cnd")
+        with pytest.raises(moonpool.LuaError) as info:
+            pool.map(kernel, np.ones((5, 8)))
+        error = info.value
+        assert (error.kernel, error.line, error.index) == ("cnd", 2, (0, 0))
+        assert str(error).startswith("kernel 'cnd', line 2, element (0, 0): attempt to index")
+        assert "stack traceback" in error.traceback
+
+    @pytest.mark.parametrize("with_out", [False, True])
+    def test_index_of_the_element(self, pool, with_out):
+        a = np.arange(40).reshape(5, 8)
+        out = np.zeros((5, 8)) if with_out else None
+        with pytest.raises(moonpool.LuaError) as info:
+            pool.map("function(x) if x == 39 then error('last') end return x end", a, out=out)
+        assert info.value.index == (4, 7)
+
+    @pytest.mark.parametrize("result", ["nil", "", "'text'", "{}", "print"])
+    def test_kernel_returns_something_else(self, pool, result):
+        with pytest.raises((moonpool.LuaError, TypeError)):
+            pool.map(f"function(x) return {result} end", np.arange(3))
+        with pytest.raises((moonpool.LuaError, TypeError)):
+            pool.map(f"function(x) return {result} end", np.arange(3), out=np.zeros(3))
+
+    def test_syntax(self, pool):
+        with pytest.raises(moonpool.LuaSyntaxError):
+            pool.map("function(x) retrn x end", np.arange(3))
+
+    def test_pool_answers_afterwards(self, pool):
+        for _ in range(20):
+            with pytest.raises(moonpool.LuaError):
+                pool.map("function(x) error('no') end", np.arange(100))
+            assert pool.map(IDENTITY, np.arange(3)).tolist() == [0, 1, 2]
+
+
+class TestTimeout:
+    LOOP = "function(x) while true do end end"
+
+    @pytest.mark.parametrize("timeout", [0, 0.001, 0.05])
+    @pytest.mark.parametrize("with_out", [False, True])
+    def test_ends(self, pool, timeout, with_out):
+        out = np.zeros(3) if with_out else None
+        with pytest.raises(moonpool.KernelTimeout):
+            pool.map(self.LOOP, np.zeros(3), timeout=timeout, out=out)
+        assert pool.map(IDENTITY, np.arange(3)).tolist() == [0, 1, 2]
+
+    def test_is_a_timeout_error(self, pool):
+        with pytest.raises(TimeoutError):
+            pool.map(self.LOOP, np.zeros(3), timeout=0.01)
+
+    @pytest.mark.parametrize("timeout", [-1, float("nan")])
+    def test_refused(self, pool, timeout):
+        with pytest.raises(ValueError, match="timeout"):
+            pool.map(IDENTITY, np.zeros(3), timeout=timeout)
+
+    def test_infinite(self, pool):
+        assert pool.map(IDENTITY, np.zeros(1), timeout=float("inf")).tolist() == [0]
+
+    def test_of_the_pool(self):
+        with moonpool.Pool(1, timeout=0.02) as pool:
+            with pytest.raises(moonpool.KernelTimeout):
+                pool.map(self.LOOP, np.zeros(3))
+            with pytest.raises(moonpool.KernelTimeout):
+                pool.map(self.LOOP, np.zeros(3), out=np.zeros(3))
+
+
+class TestBuffers:
+    @pytest.mark.parametrize("source", ["return x", "error('no')", "while true do end"])
+    def test_are_given_back(self, pool, source):
+        memory = bytearray(24)
+        kept = None
+        try:
+            pool.map(f"function(x) {source} end", memory, timeout=0.02)
+        except moonpool.LuaError as error:
+            # Its traceback keeps all frames of the call.
+            kept = error
+        memory.extend(b"more")
+        assert (kept is None) == (source == "return x")
+
+    def test_arguments_are_let_go(self, pool):
+        a = np.arange(3.0)
+        gone = weakref.ref(a)
+        pool.map(IDENTITY, a)
+        pool.map(IDENTITY, a, out=a)
+        del a
+        gc.collect()
+        assert gone() is None
+
+    def test_references_are_balanced(self, pool):
+        a, out, value = np.arange(3.0), np.zeros(3), "text of its own"
+        kernel = "function(x, s) return x end"
+        pool.map(kernel, a, value, out=out)
+        before = [sys.getrefcount(x) for x in (a, out, value)]
+        for _ in range(100):
+            pool.map(kernel, a, value, out=out)
+            pool.map(kernel, a, value)
+        assert [sys.getrefcount(x) for x in (a, out, value)] == before
+
+
+class TestSignature:
+    def test_dot(self, pool):
+        kernel = moonpool.kernel(
+            """function(a, b)
+                local sum = 0.0
+                for i = 1, #a do sum = sum + a[i] * b[i] end
+                return sum
+            end""",
+            signature="(n),(n)->()",
+        )
+        a = np.random.default_rng(0).integers(-9, 9, (5, 1, 7)).astype(float)
+        b = np.random.default_rng(1).integers(-9, 9, (4, 7)).astype(float)
+        result = pool.map(kernel, a, b)
+        np.testing.assert_array_equal(result, np.einsum("...n,...n->...", a, b))
+        assert result.shape == (5, 4)
+
+    def test_matrix(self, pool):
+        kernel = moonpool.kernel(
+            """function(a, b, out)
+                for i = 1, a:size(1) do
+                    for j = 1, b:size(2) do
+                        local sum = 0.0
+                        for k = 1, a:size(2) do sum = sum + a[i][k] * b[k][j] end
+                        out[i][j] = sum
+                    end
+                end
+            end""",
+            signature="(m,k),(k,n)->(m,n)",
+        )
+        a = np.arange(24.0, dtype="f4").reshape(2, 3, 4)
+        b = np.arange(20.0, dtype="f4").reshape(4, 5)
+        result = pool.map(kernel, a, b)
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, a @ b)
+
+    def test_mixed_outputs(self, pool):
+        kernel = moonpool.kernel(
+            """function(a, sorted)
+                local t = {}
+                for i = 1, #a do t[i] = a[i] end
+                table.sort(t)
+                for i = 1, #a do sorted[i] = t[i] end
+                return t[1], t[#t] > 5
+            end""",
+            signature="(n)->(n),(),()",
+        )
+        a = np.random.default_rng(2).integers(0, 9, (6, 4))
+        ordered, smallest, large = pool.map(kernel, a)
+        np.testing.assert_array_equal(ordered, np.sort(a))
+        np.testing.assert_array_equal(smallest, a.min(axis=1))
+        np.testing.assert_array_equal(large, a.max(axis=1) > 5)
+        assert (ordered.dtype, smallest.dtype, large.dtype) == ("f8", "i8", "?")
+
+    def test_given_dtype_and_out(self, pool):
+        kernel = moonpool.kernel("function(a) return #a end", signature="(n)->()")
+        assert pool.map(kernel, np.zeros((2, 3)), dtype="u1").dtype == np.uint8
+        out = np.zeros(2)
+        assert pool.map(kernel, np.zeros((2, 3)), out=out) is out
+        assert out.tolist() == [3, 3]
+        with pytest.raises(ValueError, match="outputs"):
+            pool.map(kernel, np.zeros((2, 3)), dtype=("f4", "f4"))
+
+    def test_integers_then_floats(self, pool):
+        kernel = moonpool.kernel(
+            "function(a) if a[1] > 2 then return a[1] + 0.5 end return a[1] end",
+            signature="(n)->()",
+        )
+        result = pool.map(kernel, np.arange(6).reshape(6, 1))
+        assert result.tolist() == [0, 1, 2, 3.5, 4.5, 5.5]
+
+    def test_empty_loop(self, pool):
+        kernel = moonpool.kernel("function(a) return #a end", signature="(n)->()")
+        assert pool.map(kernel, np.zeros((0, 3))).shape == (0,)
+
+    def test_core_dimensions_that_differ(self, pool):
+        kernel = moonpool.kernel("function(a, b) return 1 end", signature="(n),(n)->()")
+        with pytest.raises(ValueError, match="core dimension"):
+            pool.map(kernel, np.zeros(3), np.zeros(4))
+
+    def test_size_of_an_output_alone(self, pool):
+        kernel = moonpool.kernel("function(a, out) out[1] = a end", signature="()->(m)")
+        with pytest.raises(ValueError, match="m"):
+            pool.map(kernel, np.zeros(3))
+        out = np.zeros((3, 2))
+        pool.map(kernel, np.arange(3.0), out=out)
+        assert out.tolist() == [[0, 0], [1, 0], [2, 0]]
+
+    def test_error_has_the_loop_index(self, pool):
+        kernel = moonpool.kernel("function(a) error('no') end", signature="(n)->()")
+        with pytest.raises(moonpool.LuaError) as info:
+            pool.map(kernel, np.zeros((2, 3, 4)), dtype="f8")
+        assert info.value.index in {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)}
+
+
+class TestProgress:
+    def test_tqdm(self, pool, capsys):
+        pool.map(IDENTITY, np.zeros(100), progress=True)
+        pool.map(IDENTITY, np.zeros(100), out=np.zeros(100), progress=True)
+        assert "100/100" in capsys.readouterr().err
+
+    def test_any_class(self, pool):
+        bars = []
+
+        class Bar:
+            def __init__(self, total, desc, unit):
+                self.total, self.n, self.closed = total, 0, False
+                bars.append(self)
+
+            def update(self, n):
+                self.n += n
+
+            def refresh(self):
+                pass
+
+            def close(self):
+                self.closed = True
+
+        pool.map(IDENTITY, np.zeros(100), progress=Bar)
+        pool.map_async(IDENTITY, np.zeros(100), progress=Bar).result()
+        assert (bars[0].n, bars[0].total, bars[0].closed) == (100, 100, True)
+        assert bars[1].closed
+
+    def test_without_tqdm(self, pool, monkeypatch):
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        with pytest.raises(ImportError, match="pip install tqdm"):
+            pool.map(IDENTITY, np.zeros(3), progress=True)
