@@ -62,7 +62,7 @@ static inline int core_setup(void **data)
     core_fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     core_open(f, (mp_state_options){.worker = 1,
-                                    .memory_limit = (size_t)64 << 20,
+                                    .memory_limit = (size_t)256 << 20,
                                     .sandbox = true});
     *data = f;
     return 0;
