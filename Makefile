@@ -66,7 +66,7 @@ build/asan-site/.stamp: $(wheel_inputs) .venv/.group-build
 # ---- commands ---------------------------------------------------------------
 
 demo: system-build .venv/.group-demo .venv/.installed
-	$(python) demo/demo.py
+	$(python) -m demo
 
 test: test-c lint test-asan test-newest test-python
 
