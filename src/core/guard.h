@@ -32,8 +32,8 @@ typedef struct mp_guard {
 mp_status mp_guard_init(mp_guard *guard, mp_error *err);
 void mp_guard_destroy(mp_guard *guard);
 
-/* Worker thread: from now on `L` works for `task`. `stop` is what the task was
- * stopped with already, or MP_OK. Leaving forgets the stop and the hook. */
+/* Worker thread: from now on `L` works for `task`, which may have been stopped
+ * before: look after entering. Leaving forgets the stop and the hook. */
 void mp_guard_enter(mp_guard *guard, lua_State *L, const void *task);
 void mp_guard_leave(mp_guard *guard);
 

@@ -12,6 +12,22 @@
 
 /* ---- protected calls ---------------------------------------------------- */
 
+static mp_status memory_error(const mp_state *state, mp_error *err)
+{
+    return mp_error_set(err, MP_LUA_MEMORY,
+                        "not enough memory: the limit of %zu KiB of Lua "
+                        "memory a worker is reached (see memory_limit)",
+                        state->memory.limit >> 10);
+}
+
+/* Whether the error is about memory: what ran out of it in a coroutine or
+ * while a kernel was compiled has been raised again as an ordinary error. */
+static bool is_memory_error(lua_State *L, const mp_state *state)
+{
+    return state->memory.refused && lua_type(L, 1) == LUA_TSTRING &&
+           strstr(lua_tostring(L, 1), "not enough memory") != NULL;
+}
+
 /* The message handler of mp_state_call(): runs while the stack still shows
  * where the error happened. [-1, +1, m] */
 static int on_error(lua_State *L)
@@ -19,7 +35,11 @@ static int on_error(lua_State *L)
     mp_state *state = mp_state_of(L);
     /* A stop says nothing that its sender does not know, and must not wait
      * for a __tostring. */
-    if (state->err != NULL && !mp_guard_stopping(state->guard))
+    if (state->err == NULL || mp_guard_stopping(state->guard))
+        return 1;
+    if (is_memory_error(L, state))
+        memory_error(state, state->err);
+    else
         mp_luaerror_take(L, 1, state->err);
     return 1;
 }
@@ -32,10 +52,7 @@ static mp_status conclude(mp_state *state, int code, mp_error *err)
     if (stop != MP_OK)
         return mp_error_set(err, stop, "%s", mp_status_text(stop));
     if (err->status == MP_OK && code == LUA_ERRMEM)
-        mp_error_set(err, MP_LUA_MEMORY,
-                     "not enough memory: the limit of %zu KiB of Lua memory "
-                     "a worker is reached (see memory_limit)",
-                     state->memory.limit >> 10);
+        memory_error(state, err);
     else if (err->status == MP_OK)
         mp_error_set(err, MP_LUA, "an error while handling an error");
     return err->status;
@@ -56,6 +73,7 @@ mp_status mp_state_call(mp_state *state, lua_CFunction body, void *ud,
     err->kernel[0] = '\0';
     err->traceback[0] = '\0';
     state->err = err;
+    state->memory.refused = false;
     lua_pushcfunction(L, on_error);
     lua_pushcfunction(L, body);
     lua_pushlightuserdata(L, ud);
@@ -73,6 +91,10 @@ static int open_state(lua_State *L)
     mp_sandbox_open(L, options->sandbox);
     if (options->open != NULL)
         options->open(L);
+    /* The first reference that is given up makes an entry in the registry.
+     * Made here it needs no memory when a kernel that ran out is forgotten. */
+    lua_pushboolean(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, luaL_ref(L, LUA_REGISTRYINDEX));
     return 0;
 }
 
