@@ -1,0 +1,24 @@
+-- Number, mean, squared deviations and extremes in one pass over the data.
+
+local M = {}
+
+-- One value more, by Welford's rule (1962): no sum of squares that cancels.
+function M.add(n, mean, m2, low, high, x)
+  n = n + 1
+  local delta = x - mean
+  mean = mean + delta / n
+  return n, mean, m2 + delta * (x - mean), math.min(low, x), math.max(high, x)
+end
+
+-- Two parts as one, by the rule of Chan, Golub and LeVeque (1979).
+function M.combine(n1, mean1, m1, low1, high1, n2, mean2, m2, low2, high2)
+  local n = n1 + n2
+  if n == 0 then
+    return n1, mean1, m1, low1, high1
+  end
+  local delta = mean2 - mean1
+  return n, mean1 + delta * n2 / n, m1 + m2 + delta * delta * n1 * n2 / n,
+         math.min(low1, low2), math.max(high1, high2)
+end
+
+return M
