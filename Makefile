@@ -18,8 +18,7 @@ wheel_inputs := $(shell find CMakeLists.txt pyproject.toml cmake include src \
 c_files = $(sort $(shell find include src python/ext tests bench docs \
     -name '*.[ch]' -o -name '*.cc'))
 # Folders of Python besides the package itself.
-scripts = $(sort $(dir $(wildcard tests/python/*.py demo/*.py bench/*.py \
-    docs/examples/*.py)))
+scripts = $(sort $(dir $(wildcard tests/python/*.py demo/*.py bench/*.py)))
 
 help:
 	@echo 'make demo     pictures and timings from real data, into build/demo'
