@@ -107,7 +107,8 @@ lint: system-lint .venv/.group-build .venv/.group-lint .venv/.installed
 	mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
 	    --allow-untyped-decorators $(scripts)
 	$(python) -m mypy.stubtest --mypy-config-file pyproject.toml moonpool._core
-	clang-format --dry-run -Werror $(c_files)
+	@echo clang-format
+	@clang-format --dry-run -Werror $(c_files)
 	@echo 'building with clang, and clang-tidy'
 	@cmake --preset clang --log-level=WARNING \
 	    -D Python_EXECUTABLE=$(CURDIR)/$(python) >/dev/null
