@@ -57,6 +57,9 @@ static int start(mpy_job *job, mpy_launching *l)
     mpy_unlocked(launch_body, l);
     if (l->status == MP_OK) {
         job->job = l->job;
+        /* The pool was cancelled while the job was on its way into it. */
+        if (pool->cancelled)
+            mp_job_stop(job->job, MP_CANCELLED);
         return 0;
     }
     if (job->queued) {

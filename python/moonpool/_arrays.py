@@ -7,6 +7,7 @@ where somebody else has imported it already.
 from __future__ import annotations
 
 import struct
+import sys
 from functools import cache
 from typing import Any, SupportsFloat, SupportsIndex
 

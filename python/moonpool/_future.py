@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# How long cancel() waits for a running job to end, in seconds.
+# How long cancel() waits for the end of the call, in seconds.
 _PATIENCE = 0.1
 
 
@@ -44,8 +44,8 @@ class Future(_Future[T]):
     def cancel(self) -> bool:
         """Stop the call, also when it runs already.
 
-        Returns when the job has ended, or after a tenth of a second where it
-        takes longer to stop.
+        Returns when the call has ended and its buffers are given back, or after
+        a tenth of a second where that takes longer.
 
         Returns
         -------
@@ -58,7 +58,10 @@ class Future(_Future[T]):
             self._stopped = True
             if self._job is not None:
                 self._job.stop()
-                self._job.wait(_PATIENCE)
+        # The completion thread gives the buffers back and tells the callbacks.
+        self._completions.pump(self, _PATIENCE)
+        with self._condition:
+            self._condition.wait_for(self.done, _PATIENCE)
         return self._become_cancelled()
 
     def running(self) -> bool:
