@@ -77,7 +77,11 @@ uint64_t mp_random_next(mp_random *random)
         random->seed = 0;
         random->draw = 0;
     }
+    uint64_t draw = random->draw++;
+    if (draw % 2 != 0)
+        return random->spare;
     mp_philox block =
-        block_of(random->seed, random->item, random->draw++, STREAM_DRAW);
+        block_of(random->seed, random->item, draw / 2, STREAM_DRAW);
+    random->spare = high_half(&block);
     return low_half(&block);
 }

@@ -24,10 +24,11 @@ double mp_random_normal(uint64_t seed, uint64_t index);
 /* The stream behind math.random: one per item, so that it too is the same
  * for any number of workers. */
 typedef struct mp_random {
-    uint64_t seed; /* worker thread only; 0, or what math.randomseed set */
-    uint64_t item; /* worker thread only; the item that the kernel works on */
-    uint64_t last; /* worker thread only; the item of the last draw */
-    uint64_t draw; /* worker thread only; draws made for it */
+    uint64_t seed;  /* worker thread only; 0, or what math.randomseed set */
+    uint64_t item;  /* worker thread only; the item that the kernel works on */
+    uint64_t last;  /* worker thread only; the item of the last draw */
+    uint64_t draw;  /* worker thread only; draws made for it */
+    uint64_t spare; /* worker thread only; the next draw if `draw` is odd */
 } mp_random;
 
 /* The next 64 random bits of the current item. Worker thread only. */

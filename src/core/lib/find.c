@@ -121,45 +121,40 @@ int mp__string_match(lua_State *L)
 
 /* ---- gmatch ------------------------------------------------------------- */
 
-/* Upvalues of the iterator. */
-enum {
-    SUBJECT = 1,
-    PATTERN = 2,
-    NEXT = 3, /* offset where to go on */
-    LAST = 4, /* offset of the end of the match before, or -1 */
-};
+/* The state of an iteration. The strings are upvalues 2 and 3 of the
+ * iterator, which keeps them in place. */
+typedef struct mp__gmatch {
+    mp__pattern m;
+    const char *next; /* where to go on */
+    const char *last; /* the end of the match before, or NULL */
+} mp__gmatch;
 
 static int gmatch_next(lua_State *L)
 {
-    size_t size, pattern_size;
-    const char *subject = lua_tolstring(L, lua_upvalueindex(SUBJECT), &size);
-    const char *pattern =
-        lua_tolstring(L, lua_upvalueindex(PATTERN), &pattern_size);
-    lua_Integer next = lua_tointeger(L, lua_upvalueindex(NEXT));
-    lua_Integer last = lua_tointeger(L, lua_upvalueindex(LAST));
-    mp__pattern m;
-    mp__pattern_init(&m, L, subject, size, pattern, pattern_size);
-    for (const char *s = subject + next; s <= m.subject_end; s++) {
-        const char *end = mp__pattern_match(&m, s);
+    mp__gmatch *g = lua_touserdata(L, lua_upvalueindex(1));
+    g->m.ticks = mp__ticks_new(L);
+    for (const char *s = g->next; s <= g->m.subject_end; s++) {
+        const char *end = mp__pattern_match(&g->m, s);
         /* An empty match right after a match is not one. */
-        if (end == NULL || end - subject == last)
+        if (end == NULL || end == g->last)
             continue;
-        lua_pushinteger(L, end - subject);
-        lua_pushvalue(L, -1);
-        lua_replace(L, lua_upvalueindex(NEXT));
-        lua_replace(L, lua_upvalueindex(LAST));
-        return mp__pattern_push_all(&m, s, end);
+        g->next = g->last = end;
+        return mp__pattern_push_all(&g->m, s, end);
     }
     return 0;
 }
 
 int mp__string_gmatch(lua_State *L)
 {
-    luaL_checkstring(L, 1);
-    luaL_checkstring(L, 2);
+    size_t size, pattern_size;
+    const char *subject = luaL_checklstring(L, 1, &size);
+    const char *pattern = luaL_checklstring(L, 2, &pattern_size);
     lua_settop(L, 2);
-    lua_pushinteger(L, 0);
-    lua_pushinteger(L, -1);
-    lua_pushcclosure(L, gmatch_next, 4);
+    mp__gmatch *g = lua_newuserdata(L, sizeof *g);
+    mp__pattern_init(&g->m, L, subject, size, pattern, pattern_size);
+    g->next = subject;
+    g->last = NULL;
+    lua_insert(L, 1);
+    lua_pushcclosure(L, gmatch_next, 3);
     return 1;
 }

@@ -32,14 +32,6 @@ static const char *skip_digits(const char *s)
     return s;
 }
 
-/* C's length modifier for a conversion. */
-static const char *length_modifier(char letter)
-{
-    return letter != '\0' && strchr("diouxX", letter) != NULL
-               ? LUA_INTEGER_FRMLEN
-               : "";
-}
-
 /* Reads the conversion whose '%' is before `s`; returns where it ends. */
 static const char *parse_spec(lua_State *L, const char *s, mp__spec *spec)
 {
@@ -57,8 +49,16 @@ static const char *parse_spec(lua_State *L, const char *s, mp__spec *spec)
         luaL_error(L, "invalid format (width or precision too long)");
     spec->plain = s == start;
     spec->letter = *s;
-    snprintf(spec->text, sizeof spec->text, "%%%.*s%s%c", (int)(s - start),
-             start, length_modifier(*s), *s);
+    char *text = spec->text;
+    *text++ = '%';
+    memcpy(text, start, (size_t)(s - start));
+    text += s - start;
+    if (strchr("diouxX", *s) != NULL) {
+        memcpy(text, LUA_INTEGER_FRMLEN, sizeof LUA_INTEGER_FRMLEN - 1);
+        text += sizeof LUA_INTEGER_FRMLEN - 1;
+    }
+    *text++ = *s;
+    *text = '\0';
     return s + 1;
 }
 

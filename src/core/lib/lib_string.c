@@ -1,5 +1,4 @@
 /* The string library. */
-#include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
@@ -24,16 +23,19 @@ static size_t min_size(size_t a, size_t b)
 
 /* ---- lower, upper, reverse ---------------------------------------------- */
 
-/* Pushes argument 1 with each character replaced by what `change` gives. */
-static int change_case(lua_State *L, int (*change)(int))
+/* Pushes argument 1 with the case of the 26 letters from `first` on changed:
+ * what the C locale, which workers have, calls letters. */
+static int change_case(lua_State *L, unsigned char first)
 {
     size_t size;
     const char *s = luaL_checklstring(L, 1, &size);
     luaL_Buffer b;
     char *out = luaL_buffinitsize(L, &b, size);
     for (size_t i = 0; i < size;) {
-        for (size_t stop = min_size(size, i + PIECE); i < stop; i++)
-            out[i] = (char)change((unsigned char)s[i]);
+        for (size_t stop = min_size(size, i + PIECE); i < stop; i++) {
+            bool change = (unsigned char)(s[i] - first) < 26;
+            out[i] = (char)(s[i] ^ (change << 5));
+        }
         mp_guard_poll(L);
     }
     luaL_pushresultsize(&b, size);
@@ -42,12 +44,12 @@ static int change_case(lua_State *L, int (*change)(int))
 
 static int string_lower(lua_State *L)
 {
-    return change_case(L, tolower);
+    return change_case(L, 'A');
 }
 
 static int string_upper(lua_State *L)
 {
-    return change_case(L, toupper);
+    return change_case(L, 'a');
 }
 
 static int string_reverse(lua_State *L)

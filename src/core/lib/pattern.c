@@ -104,23 +104,23 @@ static bool in_set(mp__pattern *m, int c, const char *p, const char *last)
         found = false;
         p++;
     }
-    const char *look = p + MP__TICKS;
-    while (++p < last) {
-        if (p > look) {
+    for (p++; p < last;) {
+        const char *stop = last - p > MP__TICKS ? p + MP__TICKS : last;
+        for (; p < stop; p++) {
+            if (*p == '%') {
+                p++;
+                if (in_class(c, byte_at(p)))
+                    return found;
+            } else if (p[1] == '-' && p + 2 < last) {
+                if (byte_at(p) <= c && c <= byte_at(p + 2))
+                    return found;
+                p += 2;
+            } else if (byte_at(p) == c) {
+                return found;
+            }
+        }
+        if (p < last)
             mp_guard_poll(m->ticks.L);
-            look = p + MP__TICKS;
-        }
-        if (*p == '%') {
-            p++;
-            if (in_class(c, byte_at(p)))
-                return found;
-        } else if (p[1] == '-' && p + 2 < last) {
-            if (byte_at(p) <= c && c <= byte_at(p + 2))
-                return found;
-            p += 2;
-        } else if (byte_at(p) == c) {
-            return found;
-        }
     }
     return !found;
 }
