@@ -33,18 +33,28 @@ static void launch_body(void *ud)
     }
 }
 
+/* Raises where the pool takes no more jobs, not even of calls that it took. */
+static bool refused(const mpy_job *job)
+{
+    const mpy_pool *pool = job->pool;
+    mp_error err = {.status = MP_OK};
+    if (pool->epoch > 0)
+        mp_error_set(&err, MP_CLOSED, "the process was forked during the call");
+    else if (pool->pool == NULL)
+        mp_error_set(&err, MP_CLOSED, "the pool is closed");
+    else if (pool->cancelled)
+        mp_error_set(&err, MP_CANCELLED, "the pool was closed");
+    else
+        return false;
+    mpy_error_raise(job->state, &err, NULL, MPY_UNIT_ELEMENT);
+    return true;
+}
+
 static int start(mpy_job *job, mpy_launching *l)
 {
     mpy_pool *pool = job->pool;
-    if (pool->pool == NULL || pool->cancelled) {
-        mp_error err = {.status = MP_CANCELLED, .index = -1};
-        if (pool->pool == NULL)
-            (void)mp_error_set(&err, MP_CLOSED, "the pool is closed");
-        else
-            (void)mp_error_set(&err, MP_CANCELLED, "the pool was closed");
-        mpy_error_raise(job->state, &err, NULL, MPY_UNIT_ELEMENT);
+    if (refused(job))
         return -1;
-    }
     l->pool = pool->pool;
     l->sort = job->sort;
     l->options.notify = job->owner != NULL;

@@ -152,8 +152,7 @@ class TestCall:
     def test_default_pool_is_one_for_all_threads(self):
         found = []
         threads = [
-            threading.Thread(target=lambda: found.append(moonpool.default_pool()))
-            for _ in range(8)
+            threading.Thread(target=lambda: found.append(moonpool.default_pool())) for _ in range(8)
         ]
         for thread in threads:
             thread.start()

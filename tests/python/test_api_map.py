@@ -128,7 +128,8 @@ class TestDtype:
 
 class TestShape:
     @pytest.mark.parametrize(
-        ("left", "right"), [((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((), (5,)), ((1,), (1, 1)), ((), ())]
+        ("left", "right"),
+        [((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((), (5,)), ((1,), (1, 1)), ((), ())],
     )
     def test_broadcast(self, pool, left, right):
         a = np.random.default_rng(0).normal(size=left)
@@ -210,7 +211,7 @@ class TestOut:
         [
             lambda: bytearray(8 * 3),
             lambda: array.array("d", [0] * 3),
-            lambda: (ctypes.c_double * 3)(),
+            ctypes.c_double * 3,
             lambda: memoryview(array.array("d", [0] * 3)),
         ],
     )
@@ -371,7 +372,7 @@ class TestArguments:
             (lambda: np.zeros(3, [("a", "f4"), ("b", "i4")]), r"a\['x'\]"),
             (lambda: np.complex128(1), "a.real"),
             (lambda: ["a", "b"], "submit"),
-            (lambda: object(), "object"),
+            (object, "object"),
             (lambda: {"a": 1}, "dict"),
             (lambda: {1, 2}, "set"),
         ],

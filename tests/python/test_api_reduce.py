@@ -78,9 +78,7 @@ class TestWhole:
         results = set()
         for workers in (1, 2, 3, 5):
             with moonpool.Pool(workers) as pool:
-                results |= {
-                    pool.reduce(SUM, x, init=0.0, combine=combine).hex() for _ in range(3)
-                }
+                results |= {pool.reduce(SUM, x, init=0.0, combine=combine).hex() for _ in range(3)}
         assert len(results) == 1
 
 
@@ -121,9 +119,9 @@ class TestAxis:
         assert result.dtype == np.float64
 
     def test_empty(self, pool):
-        assert pool.reduce(SUM, np.zeros((3, 0)), init=0.5, combine="+", axis=1).tolist() == [
-            0.5
-        ] * 3
+        assert (
+            pool.reduce(SUM, np.zeros((3, 0)), init=0.5, combine="+", axis=1).tolist() == [0.5] * 3
+        )
         result = pool.reduce(SUM, np.zeros((0, 3), "f4"), init=0.0, combine="+", axis=1)
         assert (result.shape, result.dtype) == ((0,), np.float32)
 

@@ -23,8 +23,10 @@ SCALARS = (
 # An empty list and an empty dict are the same table.
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, min_size=1, max_size=4)
-    | st.dictionaries(st.text(max_size=5), inner, min_size=1, max_size=4),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=4)
+        | st.dictionaries(st.text(max_size=5), inner, min_size=1, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -149,9 +151,7 @@ class TestRefused:
         with pytest.raises(ValueError, match="deep"):
             pool.submit(ECHO, value)
 
-    @pytest.mark.parametrize(
-        "result", ["type", "coroutine.create(type)", "{[{}] = 1}", "{type}"]
-    )
+    @pytest.mark.parametrize("result", ["type", "coroutine.create(type)", "{[{}] = 1}", "{type}"])
     def test_results(self, pool, result):
         with pytest.raises((moonpool.LuaError, TypeError, ValueError)):
             pool.submit(f"function() return {result} end").result()
