@@ -41,8 +41,8 @@ extern "C" {
 #define MP_MAX_NDIM 64
 /* The most arguments, and the most results, of one kernel call. */
 #define MP_MAX_ARGS 64
-/* The longest kernel source, in bytes. */
-#define MP_MAX_SOURCE (4 * 1024 * 1024)
+/* The longest kernel source, in bytes: 4 MiB. */
+#define MP_MAX_SOURCE 4194304
 
 /* ---- status and error --------------------------------------------------- */
 

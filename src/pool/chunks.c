@@ -7,7 +7,7 @@
 
 /* A chunk that took less than half of this is followed by one twice as large,
  * one that took more than twice of it by one half as large. */
-#define CHUNK_NS 500000
+#define CHUNK_NS INT64_C(500000)
 
 /* No chunk is more than this part of a worker's share. */
 #define CHUNK_PART 8

@@ -255,10 +255,10 @@ void mp__convert_pull(lua_State *L, int first, mp_message *out, size_t limit)
     int last = lua_gettop(L);
     mp_error err;
     sink s = {.out = out, .limit = limit};
-    check(
-        L,
-        mp_message_count(out, MP_TAG_LIST, (uint64_t)(last - first + 1), &err),
-        &err);
+    check(L,
+          mp_message_count(out, MP_TAG_LIST,
+                           (uint64_t)last - (uint64_t)first + 1, &err),
+          &err);
     for (int index = first; index <= last; index++)
         pull_value(L, index, &s);
 }

@@ -121,7 +121,7 @@ void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out)
 
 int64_t mp__fold_flat(const mp_fold *fold, int64_t index)
 {
-    int64_t extent[MP_MAX_NDIM], at[MP_MAX_NDIM];
+    int64_t extent[MP_MAX_NDIM] = {0}, at[MP_MAX_NDIM] = {0};
     for (int i = fold->ndim - 1; i >= 0; i--) {
         extent[fold->order[i]] = fold->common.extent[i];
         at[fold->order[i]] = index % fold->common.extent[i];

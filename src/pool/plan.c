@@ -54,11 +54,10 @@ static mp_status match_core(mp_plan *plan, const mp_core *core,
     for (int d = 0; d < core->ndim; d++) {
         int64_t extent = view->shape[ndim - core->ndim + d];
         int name = core->dim[d].name;
-        int64_t *known = name < 0 ? NULL : &plan->core[name];
-        int64_t wanted = name < 0 ? core->dim[d].fixed : *known;
-        if (wanted == -1)
-            *known = extent;
-        else if (wanted != extent)
+        if (name >= 0 && plan->core[name] == -1)
+            plan->core[name] = extent;
+        int64_t wanted = name < 0 ? core->dim[d].fixed : plan->core[name];
+        if (wanted != extent)
             return mp_error_set(
                 err, MP_VALUE,
                 "%s %d has a core dimension%s%s of %lld where %lld is wanted",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "pool/clock.h"
 #include "pool/job.h"
 
@@ -269,7 +270,9 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
     }
     job->error = *err;
     if (job->error.kernel[0] == '\0' && job->kernel != NULL)
-        strcpy(job->error.kernel, mp_kernel_name(job->kernel));
+        mp_text_copy(job->error.kernel, sizeof job->error.kernel,
+                     mp_kernel_name(job->kernel),
+                     strlen(mp_kernel_name(job->kernel)));
     atomic_store_explicit(&job->stop, (int)err->status, memory_order_relaxed);
     unlink_job(pool, job);
     if (job->active == 0) {

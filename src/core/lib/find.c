@@ -69,17 +69,17 @@ static void push_range(lua_State *L, const char *subject, const char *start,
 static int search(mp__pattern *m, const char *s, bool anchored, bool find)
 {
     lua_State *L = m->ticks.L;
-    do {
-        const char *end = mp__pattern_match(m, s);
-        if (end == NULL)
-            continue;
-        if (!find)
-            return mp__pattern_push_all(m, s, end);
-        push_range(L, m->subject, s, end);
-        return mp__pattern_push_all(m, NULL, NULL) + 2;
-    } while (s++ < m->subject_end && !anchored);
-    lua_pushnil(L);
-    return 1;
+    const char *start = s;
+    const char *end = anchored ? mp__pattern_match(m, s)
+                               : mp__pattern_search(m, s, NULL, &start);
+    if (end == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (!find)
+        return mp__pattern_push_all(m, start, end);
+    push_range(L, m->subject, start, end);
+    return mp__pattern_push_all(m, NULL, NULL) + 2;
 }
 
 static int find_or_match(lua_State *L, bool find)
@@ -133,15 +133,12 @@ static int gmatch_next(lua_State *L)
 {
     mp__gmatch *g = lua_touserdata(L, lua_upvalueindex(1));
     g->m.ticks = mp__ticks_new(L);
-    for (const char *s = g->next; s <= g->m.subject_end; s++) {
-        const char *end = mp__pattern_match(&g->m, s);
-        /* An empty match right after a match is not one. */
-        if (end == NULL || end == g->last)
-            continue;
-        g->next = g->last = end;
-        return mp__pattern_push_all(&g->m, s, end);
-    }
-    return 0;
+    const char *start;
+    const char *end = mp__pattern_search(&g->m, g->next, g->last, &start);
+    if (end == NULL)
+        return 0;
+    g->next = g->last = end;
+    return mp__pattern_push_all(&g->m, start, end);
 }
 
 int mp__string_gmatch(lua_State *L)

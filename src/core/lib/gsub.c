@@ -19,15 +19,18 @@ typedef struct mp__gsub {
 static void add_capture(mp__gsub *g, int digit, const char *start,
                         const char *end)
 {
-    lua_State *L = g->m.ticks.L;
     if (digit == '0') {
         luaL_addlstring(&g->out, start, (size_t)(end - start));
         return;
     }
-    mp__pattern_push(&g->m, digit - '1', start, end);
-    luaL_tolstring(L, -1, NULL);
-    lua_remove(L, -2);
-    luaL_addvalue(&g->out);
+    size_t size;
+    const char *text = mp__pattern_text(&g->m, digit - '1', start, end, &size);
+    if (text != NULL) {
+        luaL_addlstring(&g->out, text, size);
+    } else {
+        mp__pattern_push(&g->m, digit - '1', start, end);
+        luaL_addvalue(&g->out);
+    }
 }
 
 /* Adds the replacement string with its `%1` and the like filled in. */
@@ -84,19 +87,19 @@ static lua_Integer substitute(mp__gsub *g, bool anchored, lua_Integer max)
     const char *done = m->subject; /* the text before it is in `out` */
     const char *last = NULL;       /* end of the match before */
     luaL_buffinit(m->ticks.L, &g->out);
-    for (const char *s = done; count < max && s <= m->subject_end;) {
-        const char *end = mp__pattern_match(m, s);
-        if (end != NULL && end != last) {
-            count++;
-            luaL_addlstring(&g->out, done, (size_t)(s - done));
-            if (g->type == LUA_TSTRING)
-                add_string(g, s, end);
-            else
-                add_value(g, s, end);
-            s = done = last = end;
-        } else {
-            s++;
-        }
+    while (count < max) {
+        const char *start = done;
+        const char *end = anchored ? mp__pattern_match(m, done)
+                                   : mp__pattern_search(m, done, last, &start);
+        if (end == NULL)
+            break;
+        count++;
+        luaL_addlstring(&g->out, done, (size_t)(start - done));
+        if (g->type == LUA_TSTRING)
+            add_string(g, start, end);
+        else
+            add_value(g, start, end);
+        done = last = end;
         if (anchored)
             break;
     }

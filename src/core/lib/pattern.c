@@ -146,20 +146,20 @@ static inline bool in_item(mp__pattern *m, const char *s, const char *p,
 
 /* ---- repetitions -------------------------------------------------------- */
 
-/* How many characters from `s` on the item stands for. */
-static ptrdiff_t count_item(mp__pattern *m, const char *s, const char *p,
-                            const char *end)
+/* The first place from `s` on whose character the item stands for, or does
+ * not stand for where `in` is false; the subject's end if there is none. */
+static const char *find_item(mp__pattern *m, const char *s, const char *p,
+                             const char *end, bool in)
 {
-    const char *at = s;
     ptrdiff_t cost = end - p;
     ptrdiff_t piece = cost < MP__TICKS ? MP__TICKS / cost : 1;
     for (;;) {
         const char *stop =
-            m->subject_end - at > piece ? at + piece : m->subject_end;
-        while (at < stop && in_item(m, at, p, end))
-            at++;
-        if (at < stop || at == m->subject_end)
-            return at - s;
+            m->subject_end - s > piece ? s + piece : m->subject_end;
+        while (s < stop && in_item(m, s, p, end) != in)
+            s++;
+        if (s < stop || s == m->subject_end)
+            return s;
         mp__ticks_spend(&m->ticks, (size_t)(piece * cost));
     }
 }
@@ -168,13 +168,13 @@ static ptrdiff_t count_item(mp__pattern *m, const char *s, const char *p,
 static const char *match_longest(mp__pattern *m, const char *s, const char *p,
                                  const char *end)
 {
-    for (ptrdiff_t n = count_item(m, s, p, end); n >= 0; n--) {
+    const char *at = find_item(m, s, p, end, false);
+    for (;; at--) {
         mp__ticks_spend(&m->ticks, 1);
-        const char *result = match(m, s + n, end + 1);
-        if (result != NULL)
+        const char *result = match(m, at, end + 1);
+        if (result != NULL || at == s)
             return result;
     }
-    return NULL;
 }
 
 /* The least of the item, and the rest of the pattern after its suffix. */
@@ -387,23 +387,66 @@ const char *mp__pattern_match(mp__pattern *m, const char *at)
     return match(m, at, m->pattern);
 }
 
-void mp__pattern_push(mp__pattern *m, int index, const char *start,
-                      const char *end)
+/* The end of the pattern's first item, at `p`, if each match starts with a
+ * character that it stands for; else NULL. */
+static const char *leading_item(mp__pattern *m, const char *p)
 {
-    lua_State *L = m->ticks.L;
+    if (p == m->pattern_end || *p == '(' || *p == ')' ||
+        (*p == '$' && p + 1 == m->pattern_end) ||
+        (*p == '%' && (p[1] == 'b' || p[1] == 'f' || isdigit(byte_at(p + 1)))))
+        return NULL;
+    const char *end = item_end(m, p);
+    return *end == '*' || *end == '?' || *end == '-' ? NULL : end;
+}
+
+const char *mp__pattern_search(mp__pattern *m, const char *s, const char *last,
+                               const char **start)
+{
+    /* Most places are not worth a call of match(). */
+    const char *p = m->pattern + (*m->pattern == '(');
+    const char *item = leading_item(m, p);
+    for (; s <= m->subject_end; s++) {
+        if (item != NULL) {
+            s = find_item(m, s, p, item, true);
+            if (s == m->subject_end)
+                return NULL;
+        }
+        const char *end = mp__pattern_match(m, s);
+        if (end != NULL && end != last) {
+            *start = s;
+            return end;
+        }
+    }
+    return NULL;
+}
+
+const char *mp__pattern_text(mp__pattern *m, int index, const char *start,
+                             const char *end, size_t *size)
+{
     if (index >= m->ncaptures) {
         if (index != 0)
-            luaL_error(L, "invalid capture index %%%d", index + 1);
-        lua_pushlstring(L, start, (size_t)(end - start));
-        return;
+            luaL_error(m->ticks.L, "invalid capture index %%%d", index + 1);
+        *size = (size_t)(end - start);
+        return start;
     }
     const mp__capture *capture = &m->capture[index];
     if (capture->size == CAPTURE_OPEN)
-        luaL_error(L, "unfinished capture");
+        luaL_error(m->ticks.L, "unfinished capture");
     if (capture->size == CAPTURE_POSITION)
-        lua_pushinteger(L, capture->start - m->subject + 1);
+        return NULL;
+    *size = (size_t)capture->size;
+    return capture->start;
+}
+
+void mp__pattern_push(mp__pattern *m, int index, const char *start,
+                      const char *end)
+{
+    size_t size;
+    const char *text = mp__pattern_text(m, index, start, end, &size);
+    if (text == NULL)
+        lua_pushinteger(m->ticks.L, m->capture[index].start - m->subject + 1);
     else
-        lua_pushlstring(L, capture->start, (size_t)capture->size);
+        lua_pushlstring(m->ticks.L, text, size);
 }
 
 int mp__pattern_push_all(mp__pattern *m, const char *start, const char *end)

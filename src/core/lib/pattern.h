@@ -37,6 +37,17 @@ void mp__pattern_init(mp__pattern *m, lua_State *L, const char *subject,
  * again after that. [-0, +0, v] */
 const char *mp__pattern_match(mp__pattern *m, const char *at);
 
+/* Like mp__pattern_match() for the first place from `at` on where there is a
+ * match that does not end at `last`; `*start` becomes that place.
+ * [-0, +0, v] */
+const char *mp__pattern_search(mp__pattern *m, const char *at, const char *last,
+                               const char **start);
+
+/* Capture `index` (from 0) as mp__pattern_push() takes it, or NULL where it is
+ * a position. [-0, +0, e] */
+const char *mp__pattern_text(mp__pattern *m, int index, const char *start,
+                             const char *end, size_t *size);
+
 /* Pushes capture `index` (from 0) of the match from `start` to `end`; the
  * whole match is capture 0 of a pattern that has none. [-0, +1, e] */
 void mp__pattern_push(mp__pattern *m, int index, const char *start,
