@@ -77,6 +77,20 @@ static void test_find(void **data)
     expect_same_all(*data, lines);
 }
 
+/* Each character against each letter as a class. */
+static void test_classes(void **data)
+{
+    expect_same(*data,
+                "local out = {} for class = 0, 255 do "
+                "  local p = '%' .. string.char(class) "
+                "  if not p:find('[1-9bf]', 2) then for c = 0, 255 do "
+                "    local s = string.char(c) "
+                "    out[#out + 1] = (pcall(string.find, s, p) and "
+                "      s:find(p) and 'y' or 'n') .. "
+                "      (s:find('[' .. p .. ']') and 'y' or 'n') "
+                "  end end end return table.concat(out)");
+}
+
 static void test_gsub(void **data)
 {
     static const char *const lines[] = {
@@ -262,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_classes),
         cmocka_unit_test(test_gsub),
         cmocka_unit_test(test_gmatch),
         cmocka_unit_test(test_gmatch_again_after_too_complex),

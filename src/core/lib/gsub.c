@@ -15,18 +15,30 @@ typedef struct mp__gsub {
     size_t string_size;
 } mp__gsub;
 
+/* luaL_addlstring() for pieces that most often are short. */
+static inline void add(mp__gsub *g, const char *s, size_t size)
+{
+    luaL_Buffer *b = &g->out;
+    if (size > b->size - b->n) {
+        luaL_addlstring(b, s, size);
+    } else if (size != 0) {
+        memcpy(b->b + b->n, s, size);
+        luaL_addsize(b, size);
+    }
+}
+
 /* Adds capture `digit` of the match, or all of it for '0'. */
 static void add_capture(mp__gsub *g, int digit, const char *start,
                         const char *end)
 {
     if (digit == '0') {
-        luaL_addlstring(&g->out, start, (size_t)(end - start));
+        add(g, start, (size_t)(end - start));
         return;
     }
     size_t size;
     const char *text = mp__pattern_text(&g->m, digit - '1', start, end, &size);
     if (text != NULL) {
-        luaL_addlstring(&g->out, text, size);
+        add(g, text, size);
     } else {
         mp__pattern_push(&g->m, digit - '1', start, end);
         luaL_addvalue(&g->out);
@@ -43,7 +55,7 @@ static void add_string(mp__gsub *g, const char *start, const char *end)
         if (escape == NULL)
             break;
         mp__ticks_spend(&g->m.ticks, 1);
-        luaL_addlstring(&g->out, s, (size_t)(escape - s));
+        add(g, s, (size_t)(escape - s));
         int c = (unsigned char)escape[1];
         if (c == '%')
             luaL_addchar(&g->out, '%');
@@ -54,7 +66,7 @@ static void add_string(mp__gsub *g, const char *start, const char *end)
                        "invalid use of '%%' in replacement string");
         s = escape + 2;
     }
-    luaL_addlstring(&g->out, s, (size_t)(s_end - s));
+    add(g, s, (size_t)(s_end - s));
 }
 
 /* Adds what the replacement table or function gives, or the match itself
@@ -94,7 +106,7 @@ static lua_Integer substitute(mp__gsub *g, bool anchored, lua_Integer max)
         if (end == NULL)
             break;
         count++;
-        luaL_addlstring(&g->out, done, (size_t)(start - done));
+        add(g, done, (size_t)(start - done));
         if (g->type == LUA_TSTRING)
             add_string(g, start, end);
         else
@@ -103,7 +115,7 @@ static lua_Integer substitute(mp__gsub *g, bool anchored, lua_Integer max)
         if (anchored)
             break;
     }
-    luaL_addlstring(&g->out, done, (size_t)(m->subject_end - done));
+    add(g, done, (size_t)(m->subject_end - done));
     luaL_pushresult(&g->out);
     return count;
 }

@@ -7,7 +7,6 @@
  * do; reading that one character past the end is relied on. */
 #include "core/lib/pattern.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -53,39 +52,56 @@ static const char *item_end(mp__pattern *m, const char *p)
     return p + 1;
 }
 
+static inline bool between(int c, int low, int high)
+{
+    return (unsigned)(c - low) <= (unsigned)(high - low);
+}
+
+static inline bool is_alpha(int c)
+{
+    return between(c | 0x20, 'a', 'z');
+}
+
+static inline bool is_digit(int c)
+{
+    return between(c, '0', '9');
+}
+
+/* Whether the character is in the class of that letter, as the C locale has
+ * it; a class that is no such letter is that character. */
 static bool in_class(int c, int class)
 {
     bool in;
-    switch (tolower(class)) {
+    switch (class | 0x20) {
     case 'a':
-        in = isalpha(c);
+        in = is_alpha(c);
         break;
     case 'c':
-        in = iscntrl(c);
+        in = c < 0x20 || c == 0x7F;
         break;
     case 'd':
-        in = isdigit(c);
+        in = is_digit(c);
         break;
     case 'g':
-        in = isgraph(c);
+        in = between(c, 0x21, 0x7E);
         break;
     case 'l':
-        in = islower(c);
+        in = between(c, 'a', 'z');
         break;
     case 'p':
-        in = ispunct(c);
+        in = between(c, 0x21, 0x7E) && !is_alpha(c) && !is_digit(c);
         break;
     case 's':
-        in = isspace(c);
+        in = c == ' ' || between(c, '\t', '\r');
         break;
     case 'u':
-        in = isupper(c);
+        in = between(c, 'A', 'Z');
         break;
     case 'w':
-        in = isalnum(c);
+        in = is_alpha(c) || is_digit(c);
         break;
     case 'x':
-        in = isxdigit(c);
+        in = is_digit(c) || between(c | 0x20, 'a', 'f');
         break;
     case 'z': /* deprecated, but stock Lua has it */
         in = c == 0;
@@ -93,7 +109,7 @@ static bool in_class(int c, int class)
     default:
         return c == class;
     }
-    return in != (isupper(class) != 0);
+    return in == ((class & 0x20) != 0);
 }
 
 /* Whether `c` is in the set from the '[' at `p` to the ']' at `last`. */
@@ -393,7 +409,7 @@ static const char *leading_item(mp__pattern *m, const char *p)
 {
     if (p == m->pattern_end || *p == '(' || *p == ')' ||
         (*p == '$' && p + 1 == m->pattern_end) ||
-        (*p == '%' && (p[1] == 'b' || p[1] == 'f' || isdigit(byte_at(p + 1)))))
+        (*p == '%' && (p[1] == 'b' || p[1] == 'f' || is_digit(byte_at(p + 1)))))
         return NULL;
     const char *end = item_end(m, p);
     return *end == '*' || *end == '?' || *end == '-' ? NULL : end;
