@@ -38,7 +38,8 @@ static void copy_args(mp_args *args, const mp_arg *arg)
             args->arg[i].view = free_view++;
         } else if (arg[i].value.kind == MP_KIND_STRING) {
             size_t size = arg[i].value.as.s.size;
-            memcpy(free_bytes, arg[i].value.as.s.data, size);
+            if (size > 0)
+                memcpy(free_bytes, arg[i].value.as.s.data, size);
             args->arg[i].value.as.s.data = free_bytes;
             free_bytes += size;
         }

@@ -110,6 +110,12 @@ mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
         return mp_error_set(err, MP_VALUE,
                             "an extent of %d dimensions: give 1 to %d", ndim,
                             MAX_RUN_NDIM);
+    for (int d = 0; d < ndim; d++) {
+        if (spec->extent.extent[d] < 0)
+            return mp_error_set(err, MP_VALUE,
+                                "an extent of %lld: it must not be negative",
+                                (long long)spec->extent.extent[d]);
+    }
     mp_status status = mp_shape_size(&spec->extent, &size, err);
     if (status != MP_OK)
         return status;
