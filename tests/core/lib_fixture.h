@@ -139,8 +139,6 @@ static inline mp_status fixture_run(fixture *f, const char *source,
     mp_status status = mp_state_call(f->ours, run_ours, &c, &err);
     mp_guard_leave(&f->guard);
     fclose(c.out);
-    if (status != MP_OK && status != MP_TIMEOUT)
-        print_message("%s: %s\n", source, err.message);
     return status;
 }
 
@@ -152,7 +150,7 @@ static inline void expect(fixture *f, const char *source, const char *text)
     outcome ours;
     assert_int_equal(fixture_run(f, source, &ours), MP_OK);
     if (strcmp(ours.text, text) != 0)
-        print_message("%s\n", source);
+        print_message("in: %s\n", source);
     assert_string_equal(ours.text, text);
     free(ours.text);
 }

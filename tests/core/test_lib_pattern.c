@@ -80,15 +80,14 @@ static void test_find(void **data)
 /* Each character against each letter as a class. */
 static void test_classes(void **data)
 {
-    expect_same(*data,
-                "local out = {} for class = 0, 255 do "
-                "  local p = '%' .. string.char(class) "
-                "  if not p:find('[1-9bf]', 2) then for c = 0, 255 do "
-                "    local s = string.char(c) "
-                "    out[#out + 1] = (pcall(string.find, s, p) and "
-                "      s:find(p) and 'y' or 'n') .. "
-                "      (s:find('[' .. p .. ']') and 'y' or 'n') "
-                "  end end end return table.concat(out)");
+    expect_same(*data, "local out = {} for class = 0, 255 do "
+                       "  local p = '%' .. string.char(class) "
+                       "  if not p:find('[1-9bf]', 2) then for c = 0, 255 do "
+                       "    local s = string.char(c) "
+                       "    out[#out + 1] = (pcall(string.find, s, p) and "
+                       "      s:find(p) and 'y' or 'n') .. "
+                       "      (s:find('[' .. p .. ']') and 'y' or 'n') "
+                       "  end end end return table.concat(out)");
 }
 
 static void test_gsub(void **data)
@@ -180,6 +179,46 @@ static void test_gmatch_again_after_too_complex(void **data)
                      "  local ok, message = pcall(f) "
                      "  assert(not ok and message == 'pattern too complex') "
                      "end");
+}
+
+/* Long needles, which are looked for in another way, with periods or not. */
+static void test_long_needles(void **data)
+{
+    expect_ok(
+        *data,
+        "local function check(s, n) "
+        "  local a, b = s:find(n, 1, true) "
+        "  if a then assert(b - a + 1 == #n and s:sub(a, b) == n) end "
+        "  return a end "
+        "for _, unit in ipairs{'a', 'ab', 'aab', 'abb', 'abcab', 'zyxz'} do "
+        "  local n = unit:rep(70000 // #unit + 1) "
+        "  assert(check(n, n) == 1 and not check(n, n .. 'a')) "
+        "  assert(not check(n, 'q' .. n:sub(2)) and not check(n, n:sub(2) "
+        "    .. 'q')) "
+        "  for _, needle in ipairs{n .. 'q', 'q' .. n, n .. 'q' .. n, "
+        "    n:sub(2) .. 'q' .. unit, n .. unit:reverse() .. 'q'} do "
+        "    assert(check(n .. needle .. n, needle)) "
+        "    assert(check(needle, needle) == 1) "
+        "    assert(check('b' .. needle, needle) == 2) "
+        "    assert(not check(n .. n .. needle:sub(1, -2), needle)) "
+        "  end end");
+}
+
+/* Short ones take that way too where limits are shrunk. */
+static void test_random_needles(void **data)
+{
+    expect_same(*data, "local seed, out = 1, {} local function random(n) "
+                       "  seed = (seed * 1103515245 + 12345) % 2147483648 "
+                       "  return seed // 65536 % n end "
+                       "local function make(n) local t = {} for i = 1, n do "
+                       "  t[i] = random(2) == 0 and 'a' or 'b' end "
+                       "  return table.concat(t) end "
+                       "for i = 1, 5000 do "
+                       "  local n = make(1 + random(8)):rep(1 + random(3)) "
+                       "  local s = make(random(30)) if random(2) == 0 then "
+                       "    s = s .. n:sub(1 + random(3)) .. n end "
+                       "  out[i] = tostring(s:find(n, 1, true)) end "
+                       "return table.concat(out, ' ')");
 }
 
 static void test_plain_find(void **data)
@@ -281,6 +320,8 @@ int main(void)
         cmocka_unit_test(test_gmatch),
         cmocka_unit_test(test_gmatch_again_after_too_complex),
         cmocka_unit_test(test_plain_find),
+        cmocka_unit_test(test_long_needles),
+        cmocka_unit_test(test_random_needles),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

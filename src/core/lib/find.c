@@ -1,36 +1,12 @@
 /* string.find, match and gmatch. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memmem() */
-#endif
 #include <string.h>
 
 #include <lauxlib.h>
 
+#include "core/lib/needle.h"
 #include "core/lib/pattern.h"
 #include "core/lib/strings.h"
 #include "core/lib/ticks.h"
-
-/* How many places memmem() may try between two looks at the guard. */
-#define PIECE ((size_t)256 * 1024)
-
-/* Like memmem(), in pieces that overlap by one byte less than the needle. */
-static const char *find_plain(lua_State *L, const char *s, size_t size,
-                              const char *needle, size_t needle_size)
-{
-    size_t places = needle_size > PIECE ? needle_size : PIECE;
-    while (needle_size <= size) {
-        size_t left = size - needle_size + 1;
-        size_t step = left < places ? left : places;
-        const char *found =
-            memmem(s, step + needle_size - 1, needle, needle_size);
-        if (found != NULL)
-            return found;
-        mp_guard_poll(L);
-        s += step;
-        size -= step;
-    }
-    return NULL;
-}
 
 static bool is_plain(lua_State *L, const char *pattern, size_t size)
 {
@@ -94,7 +70,7 @@ static int find_or_match(lua_State *L, bool find)
     }
     const char *s = subject + offset;
     if (find && (lua_toboolean(L, 4) || is_plain(L, pattern, pattern_size))) {
-        s = find_plain(L, s, size - offset, pattern, pattern_size);
+        s = mp__needle_find(L, s, size - offset, pattern, pattern_size);
         if (s == NULL) {
             lua_pushnil(L);
             return 1;

@@ -10,7 +10,11 @@
 #include "core/guard.h"
 
 /* How much is spent between two looks; one tick is a few nanoseconds. */
+#ifdef MP_HARD
+#define MP__TICKS 2
+#else
 #define MP__TICKS 4096
+#endif
 
 /* What the read or write of a table's field costs, metamethods and all. */
 #define MP__TICKS_FIELD 64
