@@ -1,0 +1,210 @@
+"""Measure what moonpool promises, each as a ratio within this run.
+
+python -m bench.figures [--strict] [--write] [--core build/release/bench]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import moonpool
+from bench import report
+from bench.harness import measure
+from bench.host import Host, machine
+from bench.kernels import mandelbrot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
+
+BUSY = """
+return function(i, steps)
+  local x = i * 1.0
+  for n = 1, steps do
+    x = x * 0.999 + 1.0 / (x + n)
+  end
+end"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One promise and how it is kept."""
+
+    what: str
+    limit: str
+    measured: str
+    kept: bool
+
+
+def at_most(what: str, measured: float, limit: float, unit: str) -> Figure:
+    """Return the figure of something that is to be small."""
+    return Figure(
+        what, f"at most {limit:g}{unit}", f"{measured:.2f}{unit}", round(measured, 2) <= limit
+    )
+
+
+def at_least(what: str, measured: float, limit: float, unit: str) -> Figure:
+    """Return the figure of something that is to be great."""
+    return Figure(
+        what, f"at least {limit:g}{unit}", f"{measured:.2f}{unit}", round(measured, 2) >= limit
+    )
+
+
+# ---- the C core --------------------------------------------------------------
+
+
+def core(folder: Path) -> Iterator[Figure]:
+    """Ask the C benchmarks, where they have been built."""
+    for name, benchmark, what in (
+        ("bench_core_call", "map_element", "elementwise call, beside a C loop of lua_call"),
+        ("bench_core_element", "element_read", "a[i] in Lua, beside a bare __index"),
+    ):
+        program = folder / name
+        if not program.exists():
+            print(f"left out, since {program} is not built: {what}", file=sys.stderr)
+            continue
+        command = [str(program), f"--benchmark_filter=^{benchmark}/", "--benchmark_format=json"]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        (found,) = json.loads(run.stdout)["benchmarks"]
+        times = f"({found['ns']:.0f} ns and {found['bare_ns']:.0f} ns)"
+        yield at_most(f"{what} {times}", found["ratio"], 1.3, " x")
+
+
+# ---- workers -----------------------------------------------------------------
+
+
+def _seconds(body: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    body()
+    return time.perf_counter() - began
+
+
+def speedup(rounds: int = 7, steps: int = 100_000) -> Iterator[Figure]:
+    """Compare two workers with one, in turns."""
+    busy = moonpool.kernel(BUSY)
+    data = mandelbrot.data(1.0)
+    with moonpool.Pool(1) as one, moonpool.Pool(2) as two:
+        for what, bodies in (
+            (
+                "CPU-bound kernel, 2 workers against 1",
+                [lambda pool=pool: pool.run(busy, 100, steps) for pool in (one, two)],
+            ),
+            (
+                "Mandelbrot by rows, 2 workers against 1",
+                [mandelbrot.with_moonpool(data, pool) for pool in (one, two)],
+            ),
+        ):
+            best = [float("inf")] * 2
+            for _ in range(rounds):
+                times = [_seconds(body) for body in bodies]
+                best = [min(pair) for pair in zip(best, times, strict=True)]
+            yield at_least(what, best[0] / best[1], 1.9, " x")
+
+
+def counting(seconds: float = 0.5, rounds: int = 5) -> Iterator[Figure]:
+    """Count in Python beside a busy worker, and alone, in turns."""
+    alone = beside = 0.0
+    with moonpool.Pool(1) as pool:
+        for _ in range(rounds):
+            alone = max(alone, _count(seconds))
+            future = pool.submit("function() while true do end end")
+            beside = max(beside, _count(seconds))
+            future.cancel()
+    what = "Python thread that counts beside 1 busy worker, against alone"
+    yield at_least(what, beside / alone, 0.9, " x")
+
+
+def _count(seconds: float) -> float:
+    """Return how often a thread counts in a second."""
+    rate: list[float] = []
+
+    def count() -> None:
+        n, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            for _ in range(1000):
+                n += 1
+        rate.append(n / (time.perf_counter() - began))
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    thread.join()
+    return rate[0]
+
+
+def beside_lupa(rounds: int = 7) -> Iterator[Figure]:
+    """Compare with lupa in as many threads as there are workers."""
+    with Host() as host:
+        times = measure(mandelbrot, host, rounds=rounds, seconds=30, names=("lupa", "moonpool N"))
+    if "lupa" in times:
+        what = "Mandelbrot by rows, against lupa in threads (Lua 5.3)"
+        yield at_least(what, times["lupa"].best / times["moonpool N"].best, 1.0, " x")
+
+
+# ---- long runs ---------------------------------------------------------------
+
+
+def _soak(scenario: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.soak", scenario]
+    run = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=os.environ, timeout=600
+    )
+    found: dict[str, float] = json.loads(run.stdout)
+    return found
+
+
+def long_runs() -> Iterator[Figure]:
+    """Look at memory and threads of processes that do much."""
+    extra = _soak("memory")["mib"]
+    yield at_most("extra memory of pool.map(k, a, out=b) over 1 GiB", extra, 16, " MiB")
+    for scenario, what in (
+        ("jobs", "100,000 small jobs"),
+        ("stopped", "10,000 cancelled or timed-out jobs"),
+        ("pools", "1,000 pools opened and closed"),
+    ):
+        found = _soak(scenario)
+        left = found["threads"]
+        # What malloc keeps for itself moves by this much either way.
+        flat = found["mib"] <= 2.0
+        measured = f"{found['mib']:+.2f} MiB, {left:.0f} threads"
+        yield Figure(what, "memory flat, no thread left", measured, flat and left == 0)
+    seconds = _soak("interrupt")["seconds"]
+    yield at_most("Ctrl-C in a long map, until it is back", seconds, 0.2, " s")
+
+
+def main() -> None:
+    """Measure everything and print it as a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--strict", action="store_true", help="fail where a figure is not reached")
+    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
+    parser.add_argument("--core", type=Path, default=ROOT / "build/release/bench")
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    rows = [["figure", "limit", "measured", ""]]
+    for group in (core(options.core), speedup(), counting(), beside_lupa(), long_runs()):
+        for figure in group:
+            figures.append(figure)
+            rows.append(
+                [figure.what, figure.limit, figure.measured, "ok" if figure.kept else "NOT OK"]
+            )
+            print(": ".join(rows[-1]), file=sys.stderr)
+    with moonpool.Pool() as pool:
+        written = f"{report.table(rows)}\n\nMeasured on: {machine(pool.workers)}."
+    print(f"\n{written}")
+    if options.write:
+        report.write("figures", written)
+    if options.strict and not all(figure.kept for figure in figures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

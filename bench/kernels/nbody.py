@@ -1,0 +1,168 @@
+"""The pull of all bodies on each: n * n pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import moonpool
+from bench.kernels.parts import slices
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool as Processes
+
+    from numpy.typing import NDArray
+
+    from bench.harness import Run
+    from bench.threads import LuaThreads
+
+TITLE = "n-body force"
+WHAT = "all pairs of 500 bodies, float64"
+
+# Keeps the pull of a body on itself, and of near ones, finite.
+SOFT = 1e-3
+
+LUA = """
+return function(i, place, mass, soft, force)
+  local x, y, z = place[1], place[2], place[3]
+  local xi, yi, zi = x[i], y[i], z[i]
+  local fx, fy, fz = 0.0, 0.0, 0.0
+  for j = 1, #mass do
+    local dx, dy, dz = x[j] - xi, y[j] - yi, z[j] - zi
+    local r2 = dx * dx + dy * dy + dz * dz + soft
+    local pull = mass[j] / (r2 * math.sqrt(r2))
+    fx, fy, fz = fx + pull * dx, fy + pull * dy, fz + pull * dz
+  end
+  force[1][i], force[2][i], force[3][i] = fx, fy, fz
+end"""
+
+LUPA = """
+return function(lo, hi, count, place, mass, soft)
+  local function numbers(packed, first)
+    local t = {}
+    for j = 1, count do
+      t[j] = string.unpack("d", packed, 8 * (first + j) - 7)
+    end
+    return t
+  end
+  local x, y, z = numbers(place, 0), numbers(place, count), numbers(place, 2 * count)
+  local m, out = numbers(mass, 0), {}
+  for i = lo, hi do
+    local xi, yi, zi = x[i], y[i], z[i]
+    local fx, fy, fz = 0.0, 0.0, 0.0
+    for j = 1, count do
+      local dx, dy, dz = x[j] - xi, y[j] - yi, z[j] - zi
+      local r2 = dx * dx + dy * dy + dz * dz + soft
+      local pull = m[j] / (r2 * math.sqrt(r2))
+      fx, fy, fz = fx + pull * dx, fy + pull * dy, fz + pull * dz
+    end
+    out[#out + 1] = string.pack("ddd", fx, fy, fz)
+  end
+  return table.concat(out)
+end"""
+
+
+class Data(NamedTuple):
+    place: NDArray[np.float64]  # (3, n)
+    mass: NDArray[np.float64]  # (n,)
+
+
+def data(scale: float) -> Data:
+    random = np.random.default_rng(6)
+    count = int(500 * scale**0.5)
+    return Data(random.random((3, count)), random.random(count))
+
+
+def check(result: Any, expected: Any) -> None:
+    np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+
+
+def _force(
+    place: NDArray[np.float64], mass: NDArray[np.float64], part: slice
+) -> NDArray[np.float64]:
+    """Return the pull on a part of the bodies, (3, part)."""
+    away = place[:, None, :] - place[:, part, None]
+    r2 = (away * away).sum(axis=0) + SOFT
+    force: NDArray[np.float64] = (away * (mass / (r2 * np.sqrt(r2)))).sum(axis=2)
+    return force
+
+
+def with_numpy(data: Data) -> Run:
+    return lambda: _force(data.place, data.mass, slice(None))
+
+
+def with_numexpr(data: Data) -> Run:
+    import numexpr
+
+    def run() -> Any:
+        axes: dict[str, Any] = {}
+        for name, c in zip("xyz", data.place, strict=True):
+            axes |= {name: c[None, :], name + "i": c[:, None]}
+        names = {**axes, "m": data.mass[None, :], "soft": SOFT}
+        names["r2"] = numexpr.evaluate("(x - xi)**2 + (y - yi)**2 + (z - zi)**2 + soft", names)
+        names["pull"] = numexpr.evaluate("m / (r2 * sqrt(r2))", names)
+        return np.array(
+            [numexpr.evaluate(f"sum(pull * ({c} - {c}i), axis=1)", names) for c in "xyz"]
+        )
+
+    return run
+
+
+def with_numba(data: Data, parallel: bool) -> Run:
+    import math
+
+    import numba
+
+    @numba.njit(parallel=parallel)
+    def pull(force: Any, place: Any, mass: Any) -> None:
+        for i in numba.prange(mass.size):
+            fx = fy = fz = 0.0
+            for j in range(mass.size):
+                dx = place[0, j] - place[0, i]
+                dy = place[1, j] - place[1, i]
+                dz = place[2, j] - place[2, i]
+                r2 = dx * dx + dy * dy + dz * dz + SOFT
+                weight = mass[j] / (r2 * math.sqrt(r2))
+                fx += weight * dx
+                fy += weight * dy
+                fz += weight * dz
+            force[0, i], force[1, i], force[2, i] = fx, fy, fz
+
+    force = np.empty_like(data.place)
+
+    def run() -> Any:
+        pull(force, *data)
+        return force
+
+    return run
+
+
+def with_lupa(data: Data, lua: LuaThreads) -> Run:
+    def run() -> Any:
+        count = data.mass.size
+        inputs = count, data.place.tobytes(), data.mass.tobytes(), SOFT
+        parts = slices(count, lua.count)
+        packed = lua.map(LUPA, ((part.start + 1, part.stop, *inputs) for part in parts))
+        return np.frombuffer(b"".join(packed)).reshape(count, 3).T
+
+    return run
+
+
+def with_processes(data: Data, processes: Processes) -> Run:
+    def run() -> Any:
+        tasks = [(*data, part) for part in slices(data.mass.size, 4)]
+        return np.concatenate(processes.starmap(_force, tasks), axis=1)
+
+    return run
+
+
+def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
+    kernel = moonpool.kernel(LUA)
+    force = np.empty_like(data.place)
+
+    def run() -> Any:
+        pool.run(kernel, data.mass.size, data.place, data.mass, SOFT, force)
+        return force
+
+    return run

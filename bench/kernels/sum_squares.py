@@ -1,0 +1,85 @@
+"""The sum of squares: a reduction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.kernels.parts import slices
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool as Processes
+
+    from numpy.typing import NDArray
+
+    from bench.harness import Run
+    from bench.threads import LuaThreads
+    from moonpool import Pool
+
+    Data = NDArray[np.float64]
+
+TITLE = "Sum of squares"
+WHAT = "1,000,000 float64 to one number"
+
+LUA = "function(sum, x) return sum + x * x end"
+
+LUPA = """
+return function(packed)
+  local unpack, sum = string.unpack, 0.0
+  for i = 1, #packed, 8 do
+    local x = unpack("d", packed, i)
+    sum = sum + x * x
+  end
+  return sum
+end"""
+
+
+def data(scale: float) -> Data:
+    return np.random.default_rng(4).random(int(1_000_000 * scale))
+
+
+def check(result: Any, expected: Any) -> None:
+    np.testing.assert_allclose(result, expected, rtol=1e-10)
+
+
+def _sum(x: Data) -> float:
+    return float(np.dot(x, x))
+
+
+def with_numpy(data: Data) -> Run:
+    return lambda: _sum(data)
+
+
+def with_numexpr(data: Data) -> Run:
+    import numexpr
+
+    return lambda: numexpr.evaluate("sum(x * x)", {"x": data})
+
+
+def with_numba(data: Data, parallel: bool) -> Run:
+    import numba
+
+    @numba.njit(parallel=parallel)
+    def total(x: Any) -> float:
+        sum_ = 0.0
+        for i in numba.prange(x.size):
+            sum_ += x[i] * x[i]
+        return sum_
+
+    return lambda: total(data)
+
+
+def with_lupa(data: Data, lua: LuaThreads) -> Run:
+    def run() -> Any:
+        return sum(lua.map(LUPA, ((data[p].tobytes(),) for p in slices(data.size, lua.count))))
+
+    return run
+
+
+def with_processes(data: Data, processes: Processes) -> Run:
+    return lambda: sum(processes.map(_sum, [data[p] for p in slices(data.size, 4)]))
+
+
+def with_moonpool(data: Data, pool: Pool) -> Run:
+    return lambda: pool.reduce(LUA, data, init=0.0, combine="+")

@@ -1,0 +1,94 @@
+"""Compare moonpool with NumPy, numexpr, numba, lupa and multiprocessing.
+
+python -m bench.peers [--write] [--scale 0.1] [--workers N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from bench import report
+from bench.harness import PEERS, measure
+from bench.host import Host, machine
+from bench.kernels import ALL
+
+if TYPE_CHECKING:
+    from bench.harness import Time
+
+PICTURE = report.DOCS / "benchmarks.png"
+Results = dict[str, dict[str, "Time"]]
+
+
+def steady(results: Results) -> str:
+    """Return the table of milliseconds, with the ratio to NumPy's."""
+    rows = [["kernel", *PEERS]]
+    for title, times in results.items():
+        numpy = times["NumPy"].best
+        cells = (_cell(times.get(name), numpy) for name in PEERS)
+        rows.append([title, *cells])
+    return report.table(rows)
+
+
+def _cell(time: Time | None, numpy: float) -> str:
+    if time is None:
+        return "-"
+    return f"{_digits(time.best * 1e3)} ({_digits(time.best / numpy)})"
+
+
+def _digits(number: float) -> str:
+    """Return two or three significant digits, without an exponent."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
+
+
+def first(results: Results) -> str:
+    """Return the table of seconds to the first result."""
+    rows = [["kernel", *PEERS]]
+    for title, times in results.items():
+        cells = (f"{times[name].first:.2f}" if name in times else "-" for name in PEERS)
+        rows.append([title, *cells])
+    return report.table(rows)
+
+
+def text(results: Results, about: str) -> str:
+    """Return both tables with what they say."""
+    return "\n\n".join(
+        [
+            "Milliseconds in steady state, the least of up to five runs, and in "
+            "parentheses the ratio to NumPy's (below 1 is faster than NumPy):",
+            steady(results),
+            "Seconds to the first result, with all that happens once: importing, "
+            "compiling, starting threads and processes:",
+            first(results),
+            f"Measured on: {about}.",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure all kernels; print, and with ``--write`` update the docs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md and .png")
+    parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 by default")
+    parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
+    options = parser.parse_args()
+    results: Results = {}
+    with Host(options.workers) as host:
+        os.environ.setdefault("NUMEXPR_MAX_THREADS", str(host.workers))
+        about = machine(host.workers)
+        for kernel in ALL:
+            print(f"{kernel.TITLE}: {kernel.WHAT}", file=sys.stderr)
+            results[kernel.TITLE] = measure(kernel, host, scale=options.scale)
+    written = text(results, about)
+    print(f"\n{written}")
+    if options.write:
+        from bench import chart
+
+        report.write("peers", written)
+        chart.draw(results, {kernel.TITLE: kernel.WHAT for kernel in ALL}, about, PICTURE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What a process that uses moonpool for long looks like, a scenario a process.
+
+    python -m bench.soak SCENARIO
+
+Prints what it measured as one line of JSON; `bench.figures` runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import threading
+import time
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import moonpool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOREVER = "function() while true do end end"
+MIB = 1 << 20
+
+
+def status(name: str) -> float:
+    """Return a size from the process's status, in MiB."""
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def threads() -> int:
+    """Return how many threads the process has."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def settle(count: int) -> int:
+    """Return how many threads there are more than `count`, after a moment.
+
+    A thread that has been joined may be in the listing for an instant.
+    """
+    deadline = time.monotonic() + 2
+    while threads() > count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return threads() - count
+
+
+def growth(round_: Callable[[], None], rounds: int) -> dict[str, float]:
+    """Return MiB that `rounds` more rounds add, and threads they leave."""
+    for _ in range(max(1, rounds // 5)):
+        round_()
+    count, before = threads(), status("VmRSS")
+    for _ in range(rounds):
+        round_()
+    return {"mib": status("VmRSS") - before, "threads": settle(count)}
+
+
+def jobs(count: int) -> dict[str, float]:
+    """Map over a few elements, again and again."""
+    x = np.arange(8.0)
+    kernel = moonpool.kernel("function(x) return x + 1 end")
+    with moonpool.Pool() as pool:
+
+        def thousand() -> None:
+            for _ in range(900):
+                pool.map(kernel, x)
+            for future in [pool.submit(kernel, 1) for _ in range(100)]:
+                future.result()
+
+        return growth(thousand, count // 1000)
+
+
+def stopped(count: int) -> dict[str, float]:
+    """Cancel jobs, waiting and running, and let others run out of time."""
+    kernel = moonpool.kernel(FOREVER)
+    with moonpool.Pool() as pool:
+
+        def hundred() -> None:
+            futures = [pool.submit(kernel) for _ in range(70)]
+            for future in futures:
+                future.cancel()
+            for future in futures:
+                with contextlib.suppress(CancelledError):
+                    future.result()
+            for _ in range(30):
+                with contextlib.suppress(moonpool.KernelTimeout):
+                    pool.run(kernel, 4, timeout=0.001)
+
+        found = growth(hundred, count // 100)
+        assert pool.map("function(x) return x + 1 end", [1.0])[0] == 2
+        return found
+
+
+def pools(count: int) -> dict[str, float]:
+    """Open pools, use them, and close them."""
+    x = np.arange(8.0)
+
+    def ten() -> None:
+        for _ in range(10):
+            with moonpool.Pool(2) as pool:
+                pool.map("function(x) return x + 1 end", x)
+
+    return growth(ten, count // 10)
+
+
+def memory(mib: int) -> dict[str, float]:
+    """Map over an array into another, both in memory already."""
+    x, out = np.ones(mib * MIB // 8), np.ones(mib * MIB // 8)
+    kernel = moonpool.kernel("function(x) return x + 1 end")
+    with moonpool.Pool() as pool:
+        pool.map(kernel, x[:1000], out=out[:1000])
+        # From here on the peak is that of what follows.
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        before = status("VmRSS")
+        pool.map(kernel, x, out=out)
+        peak = status("VmHWM")
+    assert out.min() == out.max() == 2
+    return {"mib": peak - before}
+
+
+def interrupt(times: int) -> dict[str, float]:
+    """Press Ctrl-C in a long map; the longest it took to come back."""
+    x = np.arange(1e6)
+    longest = 0.0
+    with moonpool.Pool() as pool:
+        for _ in range(times):
+            pressed: list[float] = []
+
+            def press(pressed: list[float] = pressed) -> None:
+                pressed.append(time.perf_counter())
+                os.kill(os.getpid(), signal.SIGINT)
+
+            timer = threading.Timer(0.3, press)
+            timer.start()
+            try:
+                pool.map("function(x) while true do end end", x, out=x)
+            except KeyboardInterrupt:
+                longest = max(longest, time.perf_counter() - pressed[0])
+            timer.join()
+            assert pool.map("function(x) return x + 1 end", [1.0])[0] == 2
+    return {"seconds": longest}
+
+
+SCENARIOS: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {
+    "jobs": (jobs, 100_000),
+    "stopped": (stopped, 10_000),
+    "pools": (pools, 1000),
+    "memory": (memory, 1024),
+    "interrupt": (interrupt, 5),
+}
+
+
+def main(arguments: Any = None) -> None:
+    """Run one scenario."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("--count", type=int)
+    options = parser.parse_args(arguments)
+    run, count = SCENARIOS[options.scenario]
+    print(json.dumps(run(options.count or count)))
+
+
+if __name__ == "__main__":
+    main()
