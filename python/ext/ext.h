@@ -23,6 +23,7 @@ typedef struct mpy_state {
     PyTypeObject *block_type;
     PyTypeObject *job_type;
     PyTypeObject *pool_type;
+    PyTypeObject *visit_type;
     PyObject *build_error;   /* moonpool._errors.build_error */
     PyObject *arrays;        /* the module moonpool._arrays, or NULL */
     PyObject *numpy_generic; /* numpy.generic, or NULL */

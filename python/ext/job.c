@@ -74,6 +74,14 @@ static void free_body(void *ud)
     mp_job_free(ud);
 }
 
+/* Stops the job and waits for its end: it touches no memory any more. */
+static void end(mpy_job *self)
+{
+    waiting last = {self->job, -1, false};
+    mp_job_stop(self->job, MP_CANCELLED);
+    mpy_unlocked(wait_body, &last);
+}
+
 /* Runs the handlers of signals that came in; -1 where one raised, and then
  * the job has been stopped and has ended. */
 static int check_signals(mpy_job *self)
@@ -83,9 +91,7 @@ static int check_signals(mpy_job *self)
     mpy_pool_handler_leave(self->pool);
     if (result == 0 || !is_ours(self))
         return result;
-    waiting last = {self->job, -1, false};
-    mp_job_stop(self->job, MP_CANCELLED);
-    mpy_unlocked(wait_body, &last);
+    end(self);
     return -1;
 }
 
@@ -164,7 +170,7 @@ static void unlock(mpy_operands **operands)
     Py_CLEAR(*operands);
 }
 
-void mpy_job_release(mpy_job *self)
+static void free_job(mpy_job *self)
 {
     mp_job *job = self->job;
     self->job = NULL;
@@ -172,14 +178,24 @@ void mpy_job_release(mpy_job *self)
         mpy_unlocked(free_body, job);
     else if (job != NULL)
         mp_job_abandon(job);
+}
+
+void mpy_job_release(mpy_job *self)
+{
+    bool queued = self->queued;
+    if (self->job != NULL && queued && is_ours(self)) {
+        /* The completion queue refers to it: freed when it is taken out. */
+        end(self);
+    } else {
+        free_job(self);
+        self->queued = false;
+    }
     unlock(&self->inputs);
     unlock(&self->where);
     unlock(&self->outs);
     Py_CLEAR(self->owner);
-    if (self->queued && !is_ours(self)) {
-        self->queued = false;
+    if (queued && !self->queued)
         Py_DECREF((PyObject *)self);
-    }
 }
 
 /* ---- methods ------------------------------------------------------------ */

@@ -23,45 +23,72 @@ static mpy_state *state_of(PyTypeObject *type)
     return NULL;
 }
 
-static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kw)
-{
-    static const char *const names[] = {"source", "signature", "name",
-                                        "strict", "fastmath",  NULL};
-    PyObject *source;
-    mp_kernel_options options = {0};
-    int strict = 0, fastmath = 0;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kw, "U|$zzpp:Kernel", (char **)(uintptr_t)names, &source,
-            &options.signature, &options.name, &strict, &fastmath))
-        return NULL;
-    options.strict = strict != 0;
-    options.fastmath = fastmath != 0;
-    Py_ssize_t size;
-    const char *text = PyUnicode_AsUTF8AndSize(source, &size);
-    mpy_state *state = state_of(type);
-    if (text == NULL || state == NULL)
-        return NULL;
+/* The arguments of mp_kernel_new(), and what it returned. */
+typedef struct making {
+    const char *source;
+    size_t size;
+    mp_kernel_options options;
+    mp_kernel *kernel;
+    mp_status status;
+    mp_error err;
+} making;
 
+static void make(void *ud)
+{
+    making *m = ud;
+    m->status =
+        mp_kernel_new(m->source, m->size, &m->options, &m->kernel, &m->err);
+}
+
+/* Takes over what was made. */
+static PyObject *wrap(PyTypeObject *type, const making *m)
+{
     mpy_kernel *self = (mpy_kernel *)mpy_new_object(type);
-    if (self == NULL)
-        return NULL;
-    mp_error err = {0};
-    if (mp_kernel_new(text, (size_t)size, &options, &self->kernel, &err) !=
-        MP_OK) {
-        mpy_error_raise(state, &err, NULL, MPY_UNIT_ELEMENT);
-        Py_DECREF(self);
+    if (self == NULL) {
+        mp_kernel_release(m->kernel);
         return NULL;
     }
-    self->strict = options.strict;
-    self->fastmath = options.fastmath;
-    self->signature = options.signature
-                          ? PyUnicode_FromString(options.signature)
+    self->kernel = m->kernel;
+    self->strict = m->options.strict;
+    self->fastmath = m->options.fastmath;
+    self->signature = m->options.signature
+                          ? PyUnicode_FromString(m->options.signature)
                           : Py_NewRef(Py_None);
     if (self->signature == NULL) {
         Py_DECREF(self);
         return NULL;
     }
     return (PyObject *)self;
+}
+
+static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+{
+    static const char *const names[] = {"source", "signature", "name",
+                                        "strict", "fastmath",  NULL};
+    PyObject *source;
+    making m = {0};
+    int strict = 0, fastmath = 0;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kw, "U|$zzpp:Kernel", (char **)(uintptr_t)names, &source,
+            &m.options.signature, &m.options.name, &strict, &fastmath))
+        return NULL;
+    m.options.strict = strict != 0;
+    m.options.fastmath = fastmath != 0;
+    mpy_state *state = state_of(type);
+    if (state == NULL)
+        return NULL;
+    Py_ssize_t size;
+    m.source = PyUnicode_AsUTF8AndSize(source, &size);
+    if (m.source == NULL)
+        return NULL;
+    m.size = (size_t)size;
+    /* Compiling may take seconds. The arguments keep the texts. */
+    mpy_unlocked(make, &m);
+    if (m.status != MP_OK) {
+        mpy_error_raise(state, &m.err, NULL, MPY_UNIT_ELEMENT);
+        return NULL;
+    }
+    return wrap(type, &m);
 }
 
 static void kernel_dealloc(PyObject *object)

@@ -8,6 +8,7 @@
 #include "operands.h"
 #include "pool.h"
 #include "start.h"
+#include "visit.h"
 
 static PyObject *module_worker_count(PyObject *module, PyObject *unused)
 {
@@ -111,6 +112,7 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_operands_spec, &state->operands_type) < 0 ||
         add_type(module, &mpy_job_spec, &state->job_type) < 0 ||
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
+        add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0)
         return -1;
     /* Memory shows itself as a memoryview only. */
@@ -134,6 +136,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->block_type);
     Py_VISIT(state->job_type);
     Py_VISIT(state->pool_type);
+    Py_VISIT(state->visit_type);
     Py_VISIT(state->build_error);
     Py_VISIT(state->arrays);
     Py_VISIT(state->numpy_generic);
@@ -148,6 +151,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->block_type);
     Py_CLEAR(state->job_type);
     Py_CLEAR(state->pool_type);
+    Py_CLEAR(state->visit_type);
     Py_CLEAR(state->build_error);
     Py_CLEAR(state->arrays);
     Py_CLEAR(state->numpy_generic);

@@ -10,6 +10,7 @@
 #include "errors.h"
 #include "job.h"
 #include "start.h"
+#include "visit.h"
 
 /* How often a closing thread looks for signals, in seconds. */
 #define SIGNAL_INTERVAL 0.05
@@ -196,16 +197,7 @@ static int wait_idle(mpy_pool *self, double seconds)
 static PyObject *pool_enter(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    if (mpy_pool_enter((mpy_pool *)object) < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *pool_leave(PyObject *object, PyObject *unused)
-{
-    (void)unused;
-    mpy_pool_leave((mpy_pool *)object);
-    Py_RETURN_NONE;
+    return mpy_visit_new((mpy_pool *)object);
 }
 
 /* close(cancel): no new calls from now on. */
@@ -360,7 +352,6 @@ static PyObject *pool_workers(PyObject *object, void *closure)
 
 static PyMethodDef pool_methods[] = {
     {"enter", pool_enter, METH_NOARGS, NULL},
-    {"leave", pool_leave, METH_NOARGS, NULL},
     {"close", pool_close, METH_O, NULL},
     {"free", pool_free, METH_O, NULL},
     {"abandon", pool_abandon, METH_NOARGS, NULL},

@@ -42,14 +42,9 @@ class Completions:
 
     def add(self, future: Future[Any]) -> None:
         """Take a future in; starts the thread when there is none."""
-        self.core.enter()
-        try:
-            with self._lock:
-                self._start_thread()
-                self._inflight.add(future)
-        except BaseException:
-            self.core.leave()
-            raise
+        with self._lock:
+            self._start_thread()
+            self._inflight.add(future)
         if future._bar is not None:
             self._showing += 1
             self.core.wake()
@@ -62,7 +57,6 @@ class Completions:
             self._inflight.remove(future)
         if future._bar is not None:
             self._showing -= 1
-        self.core.leave()
         if self._closing:
             self.core.wake()
 
@@ -143,8 +137,10 @@ class Completions:
     def _turn(self, seconds: float) -> None:
         """Finish the next job that ends within `seconds`."""
         job = self.core.next_ended(seconds)
-        if job is not None:
-            job.owner.advance()
+        owner = None if job is None else job.owner
+        if owner is not None:
+            # Else the call was given up.
+            owner.advance()
         if self._showing:
             for future in tuple(self._inflight):
                 future.report()

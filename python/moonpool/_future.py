@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from moonpool._completion import Completions
-    from moonpool._core import Job
+    from moonpool._core import Job, Visit
     from moonpool._progress import Bar
     from moonpool._steps import Steps
 
@@ -36,6 +36,7 @@ class Future(_Future[T]):
         self._bar = bar
         self._steps: Steps | None = None
         self._job: Job | None = None
+        self._visit: Visit | None = None
         self._stopped = False
         self._noted = False
         # Held while the call takes a step, and by who wants to stop it.
@@ -100,13 +101,15 @@ class Future(_Future[T]):
 
     def begin(self, steps: Steps) -> None:
         """Take the first step, on the thread that makes the call."""
-        self._completions.add(self)
+        self._visit = self._completions.core.enter()
         try:
+            self._completions.add(self)
             with self._turn:
                 self._steps = steps
                 self._job = next(steps)
         except BaseException:
-            self._completions.discard(self)
+            steps.close()
+            self._leave()
             raise
 
     def advance(self) -> None:
@@ -167,11 +170,16 @@ class Future(_Future[T]):
             self.set_running_or_notify_cancel()
         return True
 
+    def _leave(self) -> None:
+        self._completions.discard(self)
+        if self._visit is not None:
+            self._visit.leave()
+
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._steps = None
         if self._bar is not None:
             self._bar.close()
-        self._completions.discard(self)
+        self._leave()
         try:
             if isinstance(error, CancelledError):
                 self._become_cancelled()

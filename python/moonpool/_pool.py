@@ -468,7 +468,7 @@ class Pool:
 
 def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
     """Take all steps of a call on this thread."""
-    core.enter()
+    visit = core.enter()
     try:
         while True:
             job = next(steps)
@@ -482,7 +482,7 @@ def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
         return stop.value
     finally:
         steps.close()
-        core.leave()
+        visit.leave()
         if bar is not None:
             bar.close()
 

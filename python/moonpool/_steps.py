@@ -13,9 +13,8 @@ import math
 import operator
 import time
 from collections.abc import Generator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from moonpool import _core
 from moonpool._arrays import Maker, read_scalar, uses_numpy
@@ -73,18 +72,32 @@ def limit(timeout: float | None, default: float) -> float:
     return 0.0 if math.isinf(seconds) else max(seconds, _SHORTEST)
 
 
-def _hold(stack: ExitStack, objects: Any, *, output: bool = False) -> _core.Operands:
-    """Take buffers, to be given back when the call ends."""
-    operands = _core.Operands(objects, output)
-    stack.callback(operands.release)
-    return operands
+class _Held:
+    """What a call holds, given back at its end in the reverse order."""
 
+    __slots__ = ("_held",)
 
-def _wait(stack: ExitStack, job: _core.Job) -> Wait:
-    """Let the driver wait for a job; raise what it failed with."""
-    stack.callback(job.release)
-    yield job
-    job.check()
+    def __init__(self) -> None:
+        self._held: list[_core.Operands | _core.Job] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._held:
+            self._held.pop().release()
+
+    def operands(self, objects: Any, *, output: bool = False) -> _core.Operands:
+        """Take the buffers of a tuple of arguments, or of one array."""
+        operands = _core.Operands(objects, output)
+        self._held.append(operands)
+        return operands
+
+    def wait(self, job: _core.Job) -> Wait:
+        """Let the driver wait for a job; raise what it failed with."""
+        self._held.append(job)
+        yield job
+        job.check()
 
 
 # ---- map ---------------------------------------------------------------------
@@ -96,12 +109,12 @@ def map_steps(
     """`Pool.map`."""
     if out is not None and dtype is not None:
         raise TypeError("out and dtype exclude each other: the dtype of out decides")
-    with ExitStack() as stack:
-        inputs = _hold(stack, args)
-        mask = None if where is None or where is True else _hold(stack, (where,))
-        plan = _Map(stack, call, kernel, inputs, mask)
+    with _Held() as held:
+        inputs = held.operands(args)
+        mask = None if where is None or where is True else held.operands((where,))
+        plan = _Map(held, call, kernel, inputs, mask)
         if out is not None:
-            yield from plan.fill(_hold(stack, out, output=True))
+            yield from plan.fill(held.operands(out, output=True))
             return out
         loop, cores = _core.map_shape(kernel, inputs, mask, None)
         maker = Maker(numpy=inputs.has_arrays and uses_numpy(args), zeroed=mask is not None)
@@ -118,7 +131,7 @@ def map_steps(
 class _Map:
     """The operands of a map, and the ways to run it."""
 
-    stack: ExitStack
+    held: _Held
     call: Call
     kernel: Kernel
     inputs: _core.Operands
@@ -127,8 +140,7 @@ class _Map:
     def fill(self, outs: _core.Operands) -> Wait:
         """Run it into outputs that are known."""
         call = self.call
-        yield from _wait(
-            self.stack,
+        yield from self.held.wait(
             call.core.map_start(
                 self.kernel, self.inputs, self.mask, outs, 0, 0, call.left(), call.owner
             ),
@@ -140,13 +152,13 @@ class _Map:
         """Run an elementwise kernel; one array a value that it returns."""
         if isinstance(dtype, tuple):
             arrays = [maker.make(loop, maker.dtype(one)) for one in dtype]
-            yield from self.fill(_hold(self.stack, tuple(arrays), output=True))
+            yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
         wanted = None if dtype is None else maker.dtype(dtype)
         probe = yield from self._probe(None)
         codes = probe.kinds(0)
         arrays = [maker.make(loop, wanted or self._dtype(code)) for code in codes]
-        outs = _hold(self.stack, tuple(arrays), output=True)
+        outs = self.held.operands(tuple(arrays), output=True)
         first = self._keep(probe, outs)
         inferred = [k for k, code in enumerate(codes) if wanted is None and code == "q"]
         if first < math.prod(loop):
@@ -173,21 +185,21 @@ class _Map:
             for k, (shape, ncore) in enumerate(cores)
         ]
         if all(array is not None for array in arrays):
-            yield from self.fill(_hold(self.stack, tuple(arrays), output=True))
+            yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
         vectors = tuple(a for a, (_, ncore) in zip(arrays, cores, strict=True) if ncore)
         scalars = [k for k, (_, ncore) in enumerate(cores) if not ncore]
-        probe = yield from self._probe(_hold(self.stack, vectors, output=True))
+        probe = yield from self._probe(self.held.operands(vectors, output=True))
         inferred = []
         for k, code in zip(scalars, probe.kinds(0), strict=True):
             if arrays[k] is None:
                 arrays[k] = maker.make(loop, self._dtype(code))
                 if code == "q":
                     inferred.append(k)
-        returned = _hold(self.stack, tuple(arrays[k] for k in scalars), output=True)
+        returned = self.held.operands(tuple(arrays[k] for k in scalars), output=True)
         first = self._keep(probe, returned)
         if first < math.prod(loop):
-            outs = _hold(self.stack, tuple(arrays), output=True)
+            outs = self.held.operands(tuple(arrays), output=True)
             yield from self._go_on(maker, outs, first, arrays, inferred)
         return arrays
 
@@ -201,7 +213,7 @@ class _Map:
         probe = call.core.map_probe(
             self.kernel, self.inputs, self.mask, vectors, call.left(), call.owner
         )
-        yield from _wait(self.stack, probe)
+        yield from self.held.wait(probe)
         return probe
 
     def _keep(self, probe: _core.Job, outs: _core.Operands) -> int:
@@ -236,7 +248,7 @@ class _Map:
             call.left(),
             call.owner,
         )
-        yield from _wait(self.stack, job)
+        yield from self.held.wait(job)
         for k in inferred:
             if job.kind(k) == "d":
                 arrays[k] = maker.widen(arrays[k], self._dtype("d"))
@@ -253,32 +265,32 @@ def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) ->
         raise ValueError(
             f"extent must be an integer, or a tuple of 1 to 3, from 0 on, not {extent!r}"
         )
-    with ExitStack() as stack:
-        inputs = _hold(stack, args)
+    with _Held() as held:
+        inputs = held.operands(args)
         job = call.core.run_start(kernel, shape, inputs, call.left(), call.owner)
-        yield from _wait(stack, job)
+        yield from held.wait(job)
 
 
 def submit_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     """`Pool.submit`."""
-    with ExitStack() as stack:
+    with _Held() as held:
         job = call.core.call_start(kernel, args, False, call.left(), call.owner)
-        yield from _wait(stack, job)
+        yield from held.wait(job)
         return job.message(0)
 
 
 def broadcast_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     """`Pool.broadcast`."""
-    with ExitStack() as stack:
+    with _Held() as held:
         job = call.core.call_start(kernel, args, True, call.left(), call.owner)
-        yield from _wait(stack, job)
+        yield from held.wait(job)
         return [job.message(worker) for worker in range(call.core.workers)]
 
 
 def setup_steps(call: Call) -> Steps:
     """Let every worker run the pool's setup."""
-    with ExitStack() as stack:
-        yield from _wait(stack, call.core.setup_start(call.left(), call.owner))
+    with _Held() as held:
+        yield from held.wait(call.core.setup_start(call.left(), call.owner))
 
 
 # ---- reduce ------------------------------------------------------------------
@@ -315,16 +327,16 @@ def reduce_steps(
 ) -> Steps:
     """`Pool.reduce`."""
     several = isinstance(init, tuple)
-    with ExitStack() as stack:
-        inputs = _hold(stack, args)
-        start = _hold(stack, init if several else (init,))
+    with _Held() as held:
+        inputs = held.operands(args)
+        start = held.operands(init if several else (init,))
         merge = _combine(combine)
         axes = None
         if axis is not None:
             loop, _ = _core.map_shape(kernel, inputs, None, None)
             axes = _axes(axis, len(loop))
         job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.left(), call.owner)
-        yield from _wait(stack, job)
+        yield from held.wait(job)
         if axes is None:
             values = job.results()
             return values if several else values[0]
@@ -334,5 +346,5 @@ def reduce_steps(
         arrays = tuple(
             maker.make(shape, code if code != "d" else inputs.float_code or "d") for code in codes
         )
-        job.store(_hold(stack, arrays, output=True), 0)
+        job.store(held.operands(arrays, output=True), 0)
         return arrays if several else arrays[0]

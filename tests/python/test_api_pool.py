@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pickle
+import random
 import signal
 import sys
 import threading
@@ -399,4 +400,33 @@ def test_many_pools():
     assert [pool.map(DOUBLE, i) for i, pool in enumerate(pools)] == list(range(0, 200, 2))
     for pool in pools:
         pool.close()
+    assert threads() == before
+
+
+def test_interrupts_at_random_instants():
+    before = threads()
+    chance = random.Random(0)
+    a, out = np.arange(200.0), np.zeros(200)
+    kernel = "function(x) for i = 1, 20 do x = x + 1 end return x end"
+    pool = moonpool.Pool(2, timeout=10)
+    calls = [
+        lambda: pool.map(kernel, a),
+        lambda: pool.map(kernel, a, out=out),
+        lambda: pool.map_async(kernel, a).result(),
+        lambda: pool.submit(kernel, 1).result(),
+        lambda: pool.run("function(i, out) out[i] = i end", 200, out),
+        lambda: pool.reduce("function(s, x) return s + x end", a, init=0, combine="+"),
+    ]
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(200):
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
+                while True:
+                    chance.choice(calls)()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert pool.map(DOUBLE, 4) == 8
+    assert pool.submit(DOUBLE, 4).result(10) == 8
+    pool.close()
     assert threads() == before
