@@ -3,10 +3,6 @@
 #ifndef MP_TESTS_LIB_FIXTURE_H
 #define MP_TESTS_LIB_FIXTURE_H
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L /* open_memstream(), alarm() */
-#endif
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

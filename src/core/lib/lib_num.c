@@ -1,8 +1,5 @@
 /* Numeric functions that Lua's math lacks: C's math.h and random numbers.
  * Those of the two tables below take and return floats. */
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE /* lgamma_r() */
-#endif
 #include <float.h>
 #include <math.h>
 

@@ -8,9 +8,6 @@
  * where a mismatch to the right of it allows a jump of as many places as
  * characters were equal, and compares from there to the right, then what is
  * on the left. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memmem() */
-#endif
 #include "core/lib/needle.h"
 
 #include <string.h>

@@ -2,8 +2,6 @@
 #ifndef MP_CORE_LIB_STRINGS_H
 #define MP_CORE_LIB_STRINGS_H
 
-#include <stddef.h>
-
 #include <lua.h>
 
 /* All of them are lua_CFunctions. */
