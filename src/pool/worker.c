@@ -55,6 +55,14 @@ static void note_memory(mp_worker *worker)
         atomic_store_explicit(&worker->peak, peak, memory_order_relaxed);
 }
 
+/* A full collection: protected, since what trusted code made may have
+ * finalizers, which can fail. */
+static int collect(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
 /* After a kernel was cut off: gives back what it left behind. A state that
  * stays more than half full even so is replaced. */
 static void clean_state(mp_worker *worker, const mp_job *job)
@@ -65,7 +73,7 @@ static void clean_state(mp_worker *worker, const mp_job *job)
     size_t limit = state->memory.limit;
     if (mp_memory_used(&state->memory) < limit / 8)
         return;
-    lua_gc(state->L, LUA_GCCOLLECT, 0);
+    mp_state_call(state, collect, NULL, NULL);
     if (mp_memory_used(&state->memory) > limit / 2)
         drop_state(worker);
 }
@@ -122,7 +130,7 @@ static void run_job(mp_worker *worker, mp_job *job)
         clean_state(worker, job);
 #ifdef MP_HARD
     if (worker->state != NULL)
-        lua_gc(worker->state->L, LUA_GCCOLLECT, 0);
+        mp_state_call(worker->state, collect, NULL, NULL);
 #endif
     mp__job_release(job);
     pthread_mutex_lock(&pool->lock);
