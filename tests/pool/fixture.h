@@ -183,7 +183,7 @@ static inline mp_job *start_endless(mp_pool *pool,
     mp_error err;
     mp_job *job;
     mp_kernel *kernel =
-        make_kernel("function() while true do pcall(function() end) end end");
+        make_kernel("function(i) while true do pcall(function() end) end end");
     mp_run_spec spec = {.kernel = kernel, .extent = {.ndim = 1, .extent = {1}}};
     assert_ok(mp_run_start(pool, &spec, options, &job, &err), &err);
     mp_kernel_release(kernel);
