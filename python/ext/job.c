@@ -308,25 +308,6 @@ static PyObject *job_results(PyObject *object, PyObject *unused)
     return tuple;
 }
 
-/* The dtype code of a result: of booleans, of integers, of floats; 'n' for
- * nil and 's' for anything else. */
-static char kind_code(mp_kind kind)
-{
-    switch (kind) {
-    case MP_KIND_NIL:
-        return 'n';
-    case MP_KIND_BOOL:
-        return '?';
-    case MP_KIND_INT:
-        return 'q';
-    case MP_KIND_FLOAT:
-        return 'd';
-    case MP_KIND_STRING:
-        break;
-    }
-    return 's';
-}
-
 /* The code that holds both: integers and floats are floats, and nothing else
  * mixes. */
 static char merge_codes(char a, char b)
@@ -355,7 +336,7 @@ static PyObject *job_kinds(PyObject *object, PyObject *group)
     long width = n > 0 ? n : (long)count;
     for (int64_t i = 0; i < count; i++) {
         char *code = &codes[i % width];
-        *code = merge_codes(*code, kind_code(values[i].kind));
+        *code = merge_codes(*code, mpy_value_code(values[i].kind));
     }
     return PyUnicode_FromString(codes);
 }
@@ -397,7 +378,7 @@ static PyObject *job_kind(PyObject *object, PyObject *number)
     long k = PyLong_AsLong(number);
     if (job == NULL || (k == -1 && PyErr_Occurred()))
         return NULL;
-    char code[2] = {kind_code(mp_job_kind(job, (int)k)), '\0'};
+    char code[2] = {mpy_value_code(mp_job_kind(job, (int)k)), '\0'};
     return PyUnicode_FromString(code);
 }
 

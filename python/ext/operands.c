@@ -371,6 +371,21 @@ static PyObject *operands_has_arrays(PyObject *object, void *closure)
     Py_RETURN_FALSE;
 }
 
+/* The code of each value's kind; 'a' for an array. */
+static PyObject *operands_codes(PyObject *object, void *closure)
+{
+    (void)closure;
+    const mpy_operands *self = (mpy_operands *)object;
+    char codes[MP_MAX_ARGS];
+    Py_ssize_t count = self->count < MP_MAX_ARGS ? self->count : MP_MAX_ARGS;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const mpy_operand *operand = self->items[i];
+        codes[i] =
+            operand->is_array ? 'a' : mpy_value_code(operand->value.kind);
+    }
+    return PyUnicode_FromStringAndSize(codes, count);
+}
+
 static Py_ssize_t operands_length(PyObject *object)
 {
     return ((mpy_operands *)object)->count;
@@ -384,6 +399,7 @@ static PyMethodDef operands_methods[] = {
 static PyGetSetDef operands_getset[] = {
     {"float_code", operands_float_code, NULL, NULL, NULL},
     {"has_arrays", operands_has_arrays, NULL, NULL, NULL},
+    {"codes", operands_codes, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

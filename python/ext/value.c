@@ -56,6 +56,23 @@ int mpy_value_read(PyObject *object, mp_value *out)
     return 0;
 }
 
+char mpy_value_code(mp_kind kind)
+{
+    switch (kind) {
+    case MP_KIND_NIL:
+        return 'n';
+    case MP_KIND_BOOL:
+        return '?';
+    case MP_KIND_INT:
+        return 'q';
+    case MP_KIND_FLOAT:
+        return 'd';
+    case MP_KIND_STRING:
+        break;
+    }
+    return 's';
+}
+
 PyObject *mpy_value_object(const mp_value *value)
 {
     switch (value->kind) {

@@ -9,6 +9,10 @@
  * something else; -1 with OverflowError for integers of more than 64 bits. */
 int mpy_value_read(PyObject *object, mp_value *out);
 
+/* The dtype code for values of a kind: '?', 'q' or 'd'; 'n' for nil and 's' for
+ * anything else. */
+char mpy_value_code(mp_kind kind);
+
 /* The Python object for a value; strings are not among them. */
 PyObject *mpy_value_object(const mp_value *value);
 

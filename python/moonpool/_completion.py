@@ -72,7 +72,7 @@ class Completions:
             left = _SLEEPING if until is None else until - time.monotonic()
             if left <= 0:
                 return
-            self._turn(min(left, _SLEEPING))
+            self._serve(min(left, _SLEEPING))
 
     def close(self, *, cancel: bool) -> None:
         """End what is in flight, then the thread, then the workers."""
@@ -81,7 +81,7 @@ class Completions:
         thread = self._thread
         if thread is threading.current_thread():
             while self._inflight:
-                self._turn(_SLEEPING)
+                self._serve(_SLEEPING)
         elif thread is not None:
             self._join(thread, None)
         self.core.free(-1.0)
@@ -105,7 +105,8 @@ class Completions:
         thread = self._thread
         if thread is not None:
             self._join(thread, until)
-        self.core.free(max(until - time.monotonic(), 0.0))
+        if thread is None or not thread.is_alive():
+            self.core.free(max(until - time.monotonic(), 0.0))
 
     def abandon(self) -> None:
         """Forget everything, in the child of a fork."""
@@ -130,11 +131,11 @@ class Completions:
 
     def _loop(self) -> None:
         while self._inflight or not self._closing:
-            self._turn(_SHOWING if self._showing else _SLEEPING)
+            self._serve(_SHOWING if self._showing else _SLEEPING)
         if self._orphan:
             self.core.free(-1.0)
 
-    def _turn(self, seconds: float) -> None:
+    def _serve(self, seconds: float) -> None:
         """Finish the next job that ends within `seconds`."""
         job = self.core.next_ended(seconds)
         owner = None if job is None else job.owner

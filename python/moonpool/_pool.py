@@ -95,6 +95,7 @@ class Pool:
         with self._lock:
             if self._core is not None:
                 return self._core
+            self._check_open()
             core = _core.Pool(self._workers, self._memory_limit, 0.0, self._sandbox, self._setup)
             completions = Completions(core)
             if self._setup is not None:
@@ -417,6 +418,7 @@ class Pool:
             "memory_peak" (bytes of Lua memory), "states" (Lua states made).
             "per_worker" is a list of dicts with the same for each.
         """
+        self._check_open()
         core = self._core or self._open()
         rows = [
             dict(zip(_COUNTERS, core.stats(worker), strict=True)) for worker in range(core.workers)
@@ -432,9 +434,14 @@ class Pool:
         path : path
             A JSON file for https://ui.perfetto.dev or chrome://tracing.
         """
+        self._check_open()
         write_trace(self._core or self._open(), path)
 
     # ---- helpers -------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the pool is closed: make a new moonpool.Pool()")
 
     def _take(self, kernel: Kernel | str) -> Kernel:
         if self._required:

@@ -117,12 +117,14 @@ def map_steps(
             yield from plan.fill(held.operands(out, output=True))
             return out
         loop, cores = _core.map_shape(kernel, inputs, mask, None)
-        maker = Maker(numpy=inputs.has_arrays and uses_numpy(args), zeroed=mask is not None)
+        scalar = mask is None and not inputs.has_arrays
+        numpy = not scalar and uses_numpy((*args, where))
+        maker = Maker(numpy=numpy, zeroed=mask is not None)
         if cores is None:
             arrays = yield from plan.elementwise(maker, loop, dtype)
         else:
             arrays = yield from plan.generalized(maker, loop, cores, dtype)
-        if not inputs.has_arrays and mask is None:
+        if scalar:
             arrays = [read_scalar(array) if array.ndim == 0 else array for array in arrays]
         return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
@@ -315,13 +317,6 @@ def _combine(combine: Any) -> Kernel | str | None:
     return as_kernel(combine)
 
 
-def _init_code(value: Any) -> str:
-    """Return the kind of a result that is an accumulator's start."""
-    if isinstance(value, bool):
-        return "?"
-    return "q" if isinstance(value, int) else "d"
-
-
 def reduce_steps(
     call: Call, kernel: Kernel, args: tuple[Any, ...], *, init: Any, combine: Any, axis: Any
 ) -> Steps:
@@ -342,7 +337,7 @@ def reduce_steps(
             return values if several else values[0]
         shape = _core.reduce_shape(kernel, inputs, start, merge, axes)
         maker = Maker(numpy=uses_numpy(args), zeroed=False)
-        codes = job.kinds(len(start)) or [_init_code(one) for one in (init if several else (init,))]
+        codes = job.kinds(len(start)) or start.codes
         arrays = tuple(
             maker.make(shape, code if code != "d" else inputs.float_code or "d") for code in codes
         )

@@ -107,7 +107,16 @@ def test_closed_stays_closed(in_child):
 
 
 def test_close_without_use(in_child):
-    in_child("pass", "pool.close()\npool.close()\nassert pool.closed")
+    in_child(
+        "pass",
+        "pool.close()\npool.close()\nassert pool.closed\n"
+        "try:\n"
+        "    pool.map(DOUBLE, 1)\n"
+        "except RuntimeError as error:\n"
+        "    assert 'closed' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError",
+    )
 
 
 def test_drop_without_use(in_child):
@@ -140,7 +149,7 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.05)
 try:
-    pool.map("function(x) for i = 1, 3e6 do end return x end", data, out=data)
+    pool.map("function(x) for i = 1, 3e7 do end return x end", data, out=data)
     forked = False
 except RuntimeError as error:
     forked = "forked" in str(error)

@@ -289,6 +289,11 @@ class TestWhere:
         assert result.tolist() == [0, 0, 0]
         assert result.dtype == np.float64
 
+    def test_scalars_under_a_mask(self, pool):
+        result = pool.map(IDENTITY, 2.5, where=np.array([True, False]))
+        assert isinstance(result, np.ndarray)
+        assert result.tolist() == [2.5, 0]
+
     def test_true_and_lists(self, pool):
         assert pool.map(IDENTITY, np.arange(3), where=True).tolist() == [0, 1, 2]
         assert pool.map(IDENTITY, np.arange(3), where=[True, False, True]).tolist() == [0, 0, 2]

@@ -269,6 +269,14 @@ class TestInside:
         names = [event["args"]["name"] for event in events if event["name"] == "thread_name"]
         assert names == ["worker 1", "worker 2"]
 
+    def test_closed(self, tmp_path):
+        pool = moonpool.Pool(1)
+        pool.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            pool.stats()
+        with pytest.raises(RuntimeError, match="closed"):
+            pool.trace(tmp_path / "trace.json")
+
     def test_repr(self):
         pool = moonpool.Pool(2)
         assert "2 workers" in repr(pool)
@@ -417,13 +425,17 @@ def test_interrupts_at_random_instants():
         lambda: pool.run("function(i, out) out[i] = i end", 200, out),
         lambda: pool.reduce("function(s, x) return s + x end", a, init=0, combine="+"),
     ]
+
+    def call_until_interrupted():
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
+        while True:
+            chance.choice(calls)()
+
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         for _ in range(200):
             with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
-                while True:
-                    chance.choice(calls)()
+                call_until_interrupted()
     finally:
         signal.signal(signal.SIGALRM, previous)
     assert pool.map(DOUBLE, 4) == 8

@@ -124,6 +124,8 @@ class TestAxis:
         )
         result = pool.reduce(SUM, np.zeros((0, 3), "f4"), init=0.0, combine="+", axis=1)
         assert (result.shape, result.dtype) == ((0,), np.float32)
+        result = pool.reduce(SUM, np.zeros((0, 3)), init=np.int64(0), combine="+", axis=1)
+        assert result.dtype == np.int64
 
     def test_without_numpy(self, pool):
         view = memoryview(bytearray(range(6))).cast("B", (2, 3))
