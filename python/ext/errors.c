@@ -10,7 +10,8 @@ static PyObject *index_object(int64_t index, const mp_shape *shape,
                               mpy_unit unit)
 {
     int64_t from = unit == MPY_UNIT_ITEM ? 1 : 0;
-    if (index < 0)
+    /* The only element there is needs no number. */
+    if (index < 0 || (shape != NULL && shape->ndim == 0))
         return Py_NewRef(Py_None);
     if (shape == NULL || shape->ndim == 1)
         return PyLong_FromLongLong(index + from);

@@ -1,6 +1,7 @@
 /* The type moonpool._core.Job. */
 #include "job.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <structmember.h>
 
@@ -341,6 +342,21 @@ static PyObject *job_kinds(PyObject *object, PyObject *group)
     return PyUnicode_FromString(codes);
 }
 
+/* Raises about a result that does not fit, as its job would have done if it
+ * had stored it. */
+static void raise_misfit(const mpy_job *self, const mp_view *view, int64_t at,
+                         mp_error *err)
+{
+    mp_shape shape = {.ndim = view->ndim};
+    memcpy(shape.extent, view->shape,
+           (size_t)view->ndim * sizeof shape.extent[0]);
+    err->status = MP_LUA;
+    err->index = at;
+    const char *name = mp_kernel_name(((mpy_kernel *)self->kernel)->kernel);
+    (void)snprintf(err->kernel, sizeof err->kernel, "%s", name);
+    mpy_error_raise(self->state, err, &shape, MPY_UNIT_ELEMENT);
+}
+
 /* store(outs, base): result i of group e goes to element base + e of outs[i].
  */
 static PyObject *job_store(PyObject *object, PyObject *args)
@@ -361,11 +377,7 @@ static PyObject *job_store(PyObject *object, PyObject *args)
         const mp_view *view = &outs->items[i % outs->count]->view;
         int64_t at = base + i / outs->count;
         if (mp_view_set(view, at, values[i], &err) != MP_OK) {
-            mp_shape shape = {.ndim = view->ndim};
-            memcpy(shape.extent, view->shape,
-                   (size_t)view->ndim * sizeof shape.extent[0]);
-            err.index = at;
-            mpy_error_raise(self->state, &err, &shape, MPY_UNIT_ELEMENT);
+            raise_misfit(self, view, at, &err);
             return NULL;
         }
     }
