@@ -8,7 +8,7 @@
 #define HOST_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 
 static const char codes[] = {
-#define DTYPE_CODE(name, text, type, size, code) [MP_##name] = code,
+#define DTYPE_CODE(name, text, type, size, code) [MP_##name] = (code),
     MP_DTYPE_TABLE(DTYPE_CODE)
 #undef DTYPE_CODE
 };
@@ -142,19 +142,19 @@ int mpy_format_view(const Py_buffer *buffer, PyObject *object, mp_view *out)
         return refuse(format, buffer->itemsize);
     out->data = buffer->buf;
     out->readonly = buffer->readonly != 0;
-    out->ndim = buffer->ndim;
-    if (out->ndim > MP_MAX_NDIM) {
+    int ndim = out->ndim = buffer->ndim;
+    if (ndim > MP_MAX_NDIM) {
         PyErr_Format(PyExc_ValueError, "%R has more than %d dimensions",
                      Py_TYPE(object), MP_MAX_NDIM);
         return -1;
     }
-    if (buffer->shape == NULL && out->ndim > 0) {
+    if (buffer->shape == NULL && ndim > 0) {
         PyErr_Format(PyExc_TypeError, "%R exports a buffer without a shape",
                      Py_TYPE(object));
         return -1;
     }
     Py_ssize_t contiguous = buffer->itemsize;
-    for (int d = out->ndim - 1; d >= 0; d--) {
+    for (int d = ndim - 1; d >= 0; d--) {
         if (buffer->suboffsets && buffer->suboffsets[d] >= 0) {
             PyErr_Format(PyExc_TypeError,
                          "%R keeps its rows behind pointers (suboffsets), "

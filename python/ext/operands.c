@@ -380,8 +380,9 @@ static PyObject *operands_codes(PyObject *object, void *closure)
     Py_ssize_t count = self->count < MP_MAX_ARGS ? self->count : MP_MAX_ARGS;
     for (Py_ssize_t i = 0; i < count; i++) {
         const mpy_operand *operand = self->items[i];
-        codes[i] =
-            operand->is_array ? 'a' : mpy_value_code(operand->value.kind);
+        codes[i] = 'a';
+        if (!operand->is_array)
+            codes[i] = mpy_value_code(operand->value.kind);
     }
     return PyUnicode_FromStringAndSize(codes, count);
 }
