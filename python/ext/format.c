@@ -148,7 +148,9 @@ int mpy_format_view(const Py_buffer *buffer, PyObject *object, mp_view *out)
                      Py_TYPE(object), MP_MAX_NDIM);
         return -1;
     }
-    if (buffer->shape == NULL && ndim > 0) {
+    if (ndim == 0)
+        return 0;
+    if (buffer->shape == NULL) {
         PyErr_Format(PyExc_TypeError, "%R exports a buffer without a shape",
                      Py_TYPE(object));
         return -1;
