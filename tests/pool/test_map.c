@@ -336,7 +336,7 @@ static void misfits_have_an_index(void **data)
     out = vector(to, MP_BOOL, 3);
     assert_fails(map_one(*data, "function(x) return x end", &in, &out, &err),
                  MP_LUA, &err, "bool");
-    assert_int_equal(err.index, 0);
+    assert_true(err.index >= 0 && err.index < 3); /* All of them fail. */
 }
 
 static void bad_results_are_errors(void **data)
