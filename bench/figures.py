@@ -89,7 +89,7 @@ def _seconds(body: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def speedup(rounds: int = 7, steps: int = 100_000) -> Iterator[Figure]:
+def speedup(rounds: int = 15, steps: int = 40_000) -> Iterator[Figure]:
     """Compare two workers with one, in turns."""
     busy = moonpool.kernel(BUSY)
     data = mandelbrot.data(1.0)
@@ -111,7 +111,7 @@ def speedup(rounds: int = 7, steps: int = 100_000) -> Iterator[Figure]:
             yield at_least(what, best[0] / best[1], 1.9, " x")
 
 
-def counting(seconds: float = 0.5, rounds: int = 5) -> Iterator[Figure]:
+def counting(seconds: float = 0.1, rounds: int = 25) -> Iterator[Figure]:
     """Count in Python beside a busy worker, and alone, in turns."""
     alone = beside = 0.0
     with moonpool.Pool(1) as pool:
@@ -141,7 +141,7 @@ def _count(seconds: float) -> float:
     return rate[0]
 
 
-def beside_lupa(rounds: int = 7) -> Iterator[Figure]:
+def beside_lupa(rounds: int = 15) -> Iterator[Figure]:
     """Compare with lupa in as many threads as there are workers."""
     with Host() as host:
         times = measure(mandelbrot, host, rounds=rounds, seconds=30, names=("lupa", "moonpool N"))

@@ -26,7 +26,7 @@ import moonpool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOREVER = "function() while true do end end"
+FOREVER = "function(...) while true do end end"
 MIB = 1 << 20
 
 

@@ -53,7 +53,7 @@ LUPA = (
 return function(x, step, width, y, limit)
   local row = {}
   for i = 1, width do
-    row[i] = string.char(escape(x + step * (i - 1), y, limit))
+    row[i] = string.char(escape(step * (i - 1) + x, y, limit))
   end
   return table.concat(row)
 end"""
@@ -69,9 +69,8 @@ class Data(NamedTuple):
 def data(scale: float) -> Data:
     width, height = int(320 * scale**0.5), int(240 * scale**0.5)
     step = 3.0 / width
-    return Data(
-        -2.2 + step * np.arange(float(width)), -1.13 + step * np.arange(float(height)), step
-    )
+    x, y = (step * np.arange(float(size)) for size in (width, height))
+    return Data(x - 2.2, y - 1.13, step)
 
 
 def check(result: Any, expected: Any) -> None:
@@ -150,7 +149,7 @@ def with_numba(data: Data, parallel: bool) -> Run:
 
 def with_lupa(data: Data, lua: LuaThreads) -> Run:
     def run() -> Any:
-        tasks = ((data.x[0], data.step, data.x.size, y, LIMIT) for y in data.y)
+        tasks = ((-2.2, data.step, data.x.size, y, LIMIT) for y in data.y)
         rows = lua.map(LUPA, tasks)
         return np.frombuffer(b"".join(rows), np.uint8).reshape(data.y.size, data.x.size)
 
