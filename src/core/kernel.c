@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <lauxlib.h>
 
@@ -14,6 +15,11 @@
 /* What the compiler of a source may use, in bytes: about 40 times the source
  * in the worst case. */
 #define COMPILER_MEMORY ((size_t)256 * 1024 * 1024)
+
+/* What it may take, in seconds of CPU time. Sources of the greatest length
+ * take less than one; but a chain of jumps, or constants that collide in a
+ * hash table, take quadratic time. */
+#define COMPILER_SECONDS 2
 
 /* ---- reading a source --------------------------------------------------- */
 
@@ -80,10 +86,25 @@ static bool is_bare(const char *source, size_t size)
 
 typedef struct reading {
     const mp_kernel *kernel;
-    const mp_guard *guard;
+    const mp_guard *guard; /* or NULL: until then, in CPU seconds */
+    double until;
     size_t at;
     bool started;
+    bool late; /* it was given up */
 } reading;
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static bool is_late(const reading *r)
+{
+    return r->guard != NULL ? mp_guard_stopping(r->guard)
+                            : cpu_seconds() > r->until;
+}
 
 /* A lua_Reader: hands out the source in pieces, so that a stop is seen. */
 static const char *next_piece(lua_State *L, void *data, size_t *size)
@@ -92,7 +113,8 @@ static const char *next_piece(lua_State *L, void *data, size_t *size)
     static const char prefix[] = "return ";
     enum { PIECE = 4096 };
     reading *r = data;
-    if (r->guard != NULL && mp_guard_stopping(r->guard)) {
+    if (is_late(r)) {
+        r->late = true;
         *size = 0;
         return NULL;
     }
@@ -110,13 +132,19 @@ static const char *next_piece(lua_State *L, void *data, size_t *size)
     return piece;
 }
 
+/* [-0, +1, -] */
+static int load(lua_State *L, reading *r)
+{
+    const char *name = r->kernel->name;
+    char chunk[sizeof r->kernel->name + 1] = "=";
+    mp_text_copy(chunk + 1, sizeof chunk - 1, name, strlen(name));
+    return lua_load(L, next_piece, r, chunk, "t");
+}
+
 int mp_kernel_load(lua_State *L, const mp_kernel *kernel, const mp_guard *guard)
 {
-    char chunk[sizeof kernel->name + 1] = "=";
-    mp_text_copy(chunk + 1, sizeof kernel->name, kernel->name,
-                 strlen(kernel->name));
     reading r = {.kernel = kernel, .guard = guard};
-    return lua_load(L, next_piece, &r, chunk, "t");
+    return load(L, &r);
 }
 
 /* Compiles the source in a state of its own, to find errors early. */
@@ -128,8 +156,14 @@ static mp_status check(const mp_kernel *kernel, mp_error *err)
     if (L == NULL)
         return mp_error_set(err, MP_NO_MEMORY, "no memory to compile a kernel");
     mp_error found = {.status = MP_OK};
-    int code = mp_kernel_load(L, kernel, NULL);
-    if (code == LUA_ERRSYNTAX) {
+    reading r = {.kernel = kernel, .until = cpu_seconds() + COMPILER_SECONDS};
+    int code = load(L, &r);
+    if (r.late) {
+        mp_error_set(&found, MP_TIMEOUT,
+                     "compiling the kernel takes more than %d s",
+                     COMPILER_SECONDS);
+        memcpy(found.kernel, kernel->name, sizeof found.kernel);
+    } else if (code == LUA_ERRSYNTAX) {
         memcpy(found.kernel, kernel->name, sizeof found.kernel);
         mp_luaerror_syntax(L, &found);
     } else if (code != LUA_OK) {

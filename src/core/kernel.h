@@ -28,8 +28,8 @@ bool mp_kernel_equal(const mp_kernel *a, const mp_kernel *b);
 
 /* Compiles the source and pushes the chunk, or an error message; returns what
  * lua_load() does. A bare `function(...) ... end` is compiled as `return
- * function(...) ... end`. Asks `guard` (which may be NULL) now and then
- * whether to go on, and gives up with an empty chunk. [-0, +1, -] */
+ * function(...) ... end`. Asks `guard` now and then whether to go on, and gives
+ * up with an empty chunk. [-0, +1, -] */
 int mp_kernel_load(lua_State *L, const mp_kernel *kernel,
                    const mp_guard *guard);
 
