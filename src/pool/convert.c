@@ -20,9 +20,19 @@ static void push_dict_metatable(lua_State *L)
     }
 }
 
+/* Raises what becomes MP_LUA_MEMORY: a message is not Lua's memory, but is
+ * bounded by the same limit. [-0, +0, v] */
+static int raise_full(lua_State *L)
+{
+    mp_state_of(L)->memory.refused = true;
+    return luaL_error(L, "not enough memory for a message");
+}
+
 /* [-0, +0, e] */
 static void check(lua_State *L, mp_status status, const mp_error *err)
 {
+    if (status == MP_LUA_MEMORY || status == MP_NO_MEMORY)
+        raise_full(L);
     if (status != MP_OK)
         luaL_error(L, "%s", err->message);
 }
@@ -238,7 +248,7 @@ static void pull_value(lua_State *L, int index, sink *s)
                    "contains itself",
                    MP_MAX_DEPTH);
     if (s->out->size >= s->limit)
-        luaL_error(L, "the results exceed the memory limit");
+        raise_full(L);
     luaL_checkstack(L, 8, "too many levels of nesting");
     mp_guard_poll(L);
     if (lua_type(L, index) == LUA_TTABLE)
