@@ -49,8 +49,8 @@ def measure(
     host: Host,
     *,
     scale: float = 1.0,
-    rounds: int = 5,
-    seconds: float = 1.5,
+    rounds: int = 10,
+    seconds: float = 3.0,
     names: Sequence[str] = tuple(PEERS),
 ) -> dict[str, Time]:
     """Compare the peers on one kernel.
