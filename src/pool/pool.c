@@ -378,6 +378,7 @@ void mp_pool_cancel(mp_pool *pool)
 mp_job *mp_pool_next_ended(mp_pool *pool, double seconds)
 {
     int64_t deadline = mp_clock_after(seconds);
+    mp__pool_retain(pool); /* It may be freed while this waits. */
     pthread_mutex_lock(&pool->lock);
     uint64_t wakes = pool->wakes;
     while (pool->ended_first == NULL && !pool->stopping &&
@@ -392,6 +393,7 @@ mp_job *mp_pool_next_ended(mp_pool *pool, double seconds)
         job->listed = false;
     }
     pthread_mutex_unlock(&pool->lock);
+    mp__pool_release(pool);
     return job;
 }
 

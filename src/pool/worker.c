@@ -92,18 +92,19 @@ static mp_status run_step(mp_worker *worker, mp_job *job,
         status = make_state(worker, err);
     if (status != MP_OK)
         return status;
+    /* A state is of no use before all of its setup has run. */
+    bool ready = !fresh || worker->pool->setup == NULL;
     mp_guard_enter(&worker->guard, worker->state->L, job);
-    if (fresh && worker->pool->setup != NULL && !mp__job_stopped(job))
+    if (!ready && !mp__job_stopped(job)) {
         status = mp_state_setup(worker->state, worker->pool->setup, err);
-    if (status == MP_OK) {
-        fresh = false;
-        if (!mp__job_stopped(job))
-            status = step(worker, job, err);
+        ready = status == MP_OK;
     }
+    if (ready && !mp__job_stopped(job))
+        status = step(worker, job, err);
     mp_guard_leave(&worker->guard);
     note_memory(worker);
-    if (fresh)
-        drop_state(worker); /* Without its setup it is of no use. */
+    if (!ready)
+        drop_state(worker);
     return status;
 }
 

@@ -125,6 +125,32 @@ static void a_pool_may_go_before_its_jobs(void **data)
     (void)data;
 }
 
+static void *next_ended(void *pool)
+{
+    return mp_pool_next_ended(pool, -1);
+}
+
+/* It is told that the pool goes, and may take its time to notice. */
+static void a_pool_may_go_while_a_thread_waits(void **data)
+{
+    for (int round = 0; round < 20; round++) {
+        enum { THREADS = 4 };
+        pthread_t threads[THREADS];
+        mp_pool *pool = make_pool(1);
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(
+                pthread_create(&threads[i], NULL, next_ended, pool), 0);
+        usleep(5000); /* By now they all wait. */
+        mp_pool_free(pool);
+        for (int i = 0; i < THREADS; i++) {
+            void *job = pool;
+            pthread_join(threads[i], &job);
+            assert_null(job);
+        }
+    }
+    (void)data;
+}
+
 /* ---- the setup ---------------------------------------------------------- */
 
 static mp_pool *make_setup_pool(const char *setup)
@@ -197,6 +223,30 @@ static void a_bad_setup_fails_each_job(void **data)
     assert_int_equal(run_setup(pool, &err), MP_TIMEOUT);
     assert_int_equal(run_setup(pool, &err), MP_TIMEOUT);
     mp_pool_free(pool);
+    (void)data;
+}
+
+/* A job may be stopped just before a worker begins its setup: the state must
+ * not be taken for ready then. */
+static void a_stopped_setup_runs_again(void **data)
+{
+    mp_error err;
+    for (int round = 0; round < 60; round++) {
+        double number = 1;
+        mp_job *job;
+        mp_view view = vector(&number, MP_FLOAT64, 1);
+        mp_pool *pool = make_setup_pool("function one() return 1 end");
+        assert_ok(mp_setup_start(pool, NULL, &job, &err), &err);
+        usleep((useconds_t)(round % 20) * 20);
+        mp_job_stop(job, MP_CANCELLED);
+        mp_job_free(job);
+        for (int i = 0; i < 4; i++)
+            assert_ok(map_one(pool, "function(x) return x + one() end", &view,
+                              &view, &err),
+                      &err);
+        assert_true(number == 5);
+        mp_pool_free(pool);
+    }
     (void)data;
 }
 
@@ -501,8 +551,10 @@ int main(void)
         POOL_TEST(a_closed_pool_takes_no_job),
         POOL_TEST(cancelling_ends_all_jobs),
         cmocka_unit_test(a_pool_may_go_before_its_jobs),
+        cmocka_unit_test(a_pool_may_go_while_a_thread_waits),
         cmocka_unit_test(a_setup_runs_once_a_worker),
         cmocka_unit_test(a_bad_setup_fails_each_job),
+        cmocka_unit_test(a_stopped_setup_runs_again),
         POOL_TEST(many_threads_submit_at_once),
         cmocka_unit_test(running_out_of_memory_is_survived),
         cmocka_unit_test(a_limit_too_small_is_an_error),
