@@ -1,5 +1,5 @@
-/* Workers: with their state made so that the n-th allocation fails, each job
- * ends cleanly and the next ones as they should. */
+/* Workers: their set-up, their memory, and that a job ends cleanly whichever
+ * allocation of a worker's state fails. */
 #include "fixture.h"
 
 #ifdef MP_HARD
@@ -69,13 +69,216 @@ static void every_allocation_may_fail(void **data)
         atomic_store(&pool->workers[0].fail_after, n);
         ok = run_all(pool);
         failures += !ok;
-        /* A state that stays is as it was: make another one. */
         mp_pool_free(pool);
     }
     assert_true(failures > 100);
     (void)data;
 }
 #endif
+
+/* ---- the setup ---------------------------------------------------------- */
+
+static mp_pool *make_setup_pool(const char *setup)
+{
+    mp_pool_options options;
+    mp_pool *pool;
+    mp_error err;
+    mp_pool_options_init(&options);
+    options.workers = 2;
+    options.memory_limit = (size_t)2 << 20;
+    options.setup = setup;
+    options.setup_size = strlen(setup);
+    assert_ok(mp_pool_new(&options, &pool, &err), &err);
+    return pool;
+}
+
+static mp_status run_setup(mp_pool *pool, mp_error *err)
+{
+    mp_job *job;
+    mp_job_options options = {.timeout = 0.05};
+    assert_ok(mp_setup_start(pool, &options, &job, err), err);
+    return end_job(job, err);
+}
+
+static void a_setup_runs_once_a_worker(void **data)
+{
+    mp_error err;
+    mp_worker_stats stats;
+    mp_pool *pool = make_setup_pool("runs = (runs or 0) + 1 "
+                                    "function twice(x) return 2 * x end");
+    assert_ok(run_setup(pool, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        mp_pool_stats(pool, i, &stats);
+        assert_int_equal(stats.states, 1);
+    }
+    int64_t numbers[] = {1, 2, 3}, to[3];
+    mp_view in = vector(numbers, MP_INT64, 3), out = vector(to, MP_INT64, 3);
+    for (int i = 0; i < 3; i++)
+        assert_ok(map_one(pool, "function(x) return twice(x) * runs end", &in,
+                          &out, &err),
+                  &err);
+    assert_int_equal(to[2], 6);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+static void a_bad_setup_fails_each_job(void **data)
+{
+    static const char *const setups[] = {
+        "x = 1\nerror('no setup')", "local t = {} while true do "
+                                    "t[#t + 1] = ('x'):rep(1e4) .. #t end"};
+    static const mp_status wanted[] = {MP_LUA, MP_LUA_MEMORY};
+    mp_error err;
+    for (int i = 0; i < 2; i++) {
+        mp_pool *pool = make_setup_pool(setups[i]);
+        for (int k = 0; k < 2; k++) {
+            mp_job *job;
+            assert_ok(mp_setup_start(pool, NULL, &job, &err), &err);
+            assert_int_equal(end_job(job, &err), wanted[i]);
+        }
+        double number = 1;
+        mp_view view = vector(&number, MP_FLOAT64, 1);
+        assert_int_equal(
+            map_one(pool, "function(x) return x end", &view, &view, &err),
+            wanted[i]);
+        assert_true(number == 1);
+        mp_pool_free(pool);
+    }
+    mp_pool *pool = make_setup_pool("while true do pcall(error) end");
+    assert_int_equal(run_setup(pool, &err), MP_TIMEOUT);
+    assert_int_equal(run_setup(pool, &err), MP_TIMEOUT);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+/* A job may be stopped just before a worker begins its setup: the state must
+ * not be taken for ready then. */
+static void a_stopped_setup_runs_again(void **data)
+{
+    mp_error err;
+    for (int round = 0; round < 60; round++) {
+        double number = 1;
+        mp_job *job;
+        mp_view view = vector(&number, MP_FLOAT64, 1);
+        mp_pool *pool = make_setup_pool("function one() return 1 end");
+        assert_ok(mp_setup_start(pool, NULL, &job, &err), &err);
+        usleep((useconds_t)(round % 20) * 20);
+        mp_job_stop(job, MP_CANCELLED);
+        mp_job_free(job);
+        for (int i = 0; i < 4; i++)
+            assert_ok(map_one(pool, "function(x) return x + one() end", &view,
+                              &view, &err),
+                      &err);
+        assert_true(number == 5);
+        mp_pool_free(pool);
+    }
+    (void)data;
+}
+
+/* ---- memory ------------------------------------------------------------- */
+
+static mp_pool *make_small_pool(size_t limit, bool sandbox)
+{
+    mp_pool_options options;
+    mp_pool *pool;
+    mp_error err;
+    mp_pool_options_init(&options);
+    options.workers = 1;
+    options.memory_limit = limit;
+    options.sandbox = sandbox;
+    assert_ok(mp_pool_new(&options, &pool, &err), &err);
+    return pool;
+}
+
+static void running_out_of_memory_is_survived(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    mp_pool *pool = make_small_pool((size_t)1 << 20, true);
+    for (int i = 0; i < 5; i++) {
+        assert_fails(map_one(pool,
+                             "kept = {} return function(x) while true do "
+                             "kept[#kept + 1] = {} end end",
+                             &view, &view, &err),
+                     MP_LUA_MEMORY, &err, "1024 KiB");
+        assert_works(pool);
+    }
+    assert_true(number == 1);
+    mp_worker_stats stats;
+    mp_pool_stats(pool, 0, &stats);
+    assert_true(stats.memory_peak <= 1 << 20);
+    assert_true(stats.memory <= stats.memory_peak);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+static void a_limit_too_small_is_an_error(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    static const size_t limits[] = {1, 1000, 5000, 15000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        mp_pool *pool = make_small_pool(limits[i], true);
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(
+                map_one(pool, "function(x) return x end", &view, &view, &err),
+                MP_LUA_MEMORY);
+        mp_pool_free(pool);
+    }
+    (void)data;
+}
+
+/* What stays reachable through another kernel is not given back: then the
+ * state as a whole is. */
+static void a_hoarding_state_is_replaced(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_worker_stats stats;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    mp_pool *pool = make_small_pool((size_t)4 << 20, true);
+    assert_ok(map_one(pool,
+                      "hoard = {} for i = 1, 2800 do hoard[i] = "
+                      "('x'):rep(1000) .. i end "
+                      "return function(x) return #hoard end",
+                      &view, &view, &err),
+              &err);
+    assert_int_equal(map_one(pool, "function(x) return #('z'):rep(2e6) end",
+                             &view, &view, &err),
+                     MP_LUA_MEMORY);
+    assert_ok(map_one(pool, "function(x) return #('z'):rep(1000000) end", &view,
+                      &view, &err),
+              &err);
+    assert_true(number == 1000000);
+    mp_pool_stats(pool, 0, &stats);
+    assert_int_equal(stats.states, 2);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+/* Trusted code can have finalizers, and those can fail when the state is
+ * cleaned up. */
+static void a_finalizer_that_fails_ends_nothing(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    mp_pool *pool = make_small_pool((size_t)1 << 20, false);
+    assert_fails(map_one(pool,
+                         "function(x) debug.setmetatable({}, {__gc = "
+                         "function() error('final') end}) "
+                         "collectgarbage('stop') local t = {} while true do "
+                         "t[#t + 1] = {} end end",
+                         &view, &view, &err),
+                 MP_LUA_MEMORY, &err, "memory");
+    assert_works(pool);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+/* ---- the state --------------------------------------------------------- */
 
 /* Each worker is a state of its own. */
 static void workers_have_numbers_and_states(void **data)
@@ -114,6 +317,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_have_numbers_and_states),
         POOL_TEST(workers_have_numbers_as_in_c),
+        cmocka_unit_test(a_setup_runs_once_a_worker),
+        cmocka_unit_test(a_bad_setup_fails_each_job),
+        cmocka_unit_test(a_stopped_setup_runs_again),
+        cmocka_unit_test(running_out_of_memory_is_survived),
+        cmocka_unit_test(a_limit_too_small_is_an_error),
+        cmocka_unit_test(a_hoarding_state_is_replaced),
+        cmocka_unit_test(a_finalizer_that_fails_ends_nothing),
 #ifdef MP_HARD
         cmocka_unit_test(every_allocation_may_fail),
 #endif
