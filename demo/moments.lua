@@ -7,7 +7,9 @@ function M.add(n, mean, m2, low, high, x)
   n = n + 1
   local delta = x - mean
   mean = mean + delta / n
-  return n, mean, m2 + delta * (x - mean), math.min(low, x), math.max(high, x)
+  if x < low then low = x end
+  if x > high then high = x end
+  return n, mean, m2 + delta * (x - mean), low, high
 end
 
 -- Two parts as one, by the rule of Chan, Golub and LeVeque (1979).
