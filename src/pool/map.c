@@ -57,7 +57,8 @@ static mp_status separate(mp_map_job *map, const mp_map_spec *spec,
 {
     for (int k = 0; k < spec->nouts; k++) {
         const mp_view *out = &spec->outs[k];
-        int nout = mp__plan_ncore_out(&map->plan, k);
+        int nout =
+            mp__plan_ncore_out(&map->plan, mp__plan_output(&map->plan, k));
         if (!mp_view_overlap(view, out) ||
             (ncore == 0 && nout == 0 && mp_view_same(view, out)))
             continue;
@@ -102,12 +103,12 @@ static mp_status lay_inputs(mp_map_job *map, const mp_map_spec *spec,
 }
 
 static mp_status lay_outputs(mp_map_job *map, const mp_map_spec *spec,
-                             bool partial, int *noperands, mp_error *err)
+                             int *noperands, mp_error *err)
 {
     const mp_signature *s = map->plan.signature;
     map->nout = spec->nouts;
     for (int i = 0; i < spec->nouts; i++) {
-        int k = mp__plan_output(&map->plan, i, partial);
+        int k = mp__plan_output(&map->plan, i);
         int ncore = mp__plan_ncore_out(&map->plan, k);
         mp_status status =
             lay(map, &map->out[i], &spec->outs[i], ncore, noperands, err);
@@ -115,13 +116,13 @@ static mp_status lay_outputs(mp_map_job *map, const mp_map_spec *spec,
             return status;
         map->nreturned += ncore == 0;
     }
-    for (int k = 0; partial && s != NULL && k < s->nout; k++)
+    for (int k = 0; map->plan.partial && s != NULL && k < s->nout; k++)
         map->nreturned += mp__plan_ncore_out(&map->plan, k) == 0;
     return MP_OK;
 }
 
 static mp_status lay_operands(mp_map_job *map, const mp_map_spec *spec,
-                              bool partial, mp_error *err)
+                              mp_error *err)
 {
     int noperands = spec->nouts + (spec->where != NULL);
     for (int k = 0; k < spec->nargs; k++)
@@ -133,7 +134,7 @@ static mp_status lay_operands(mp_map_job *map, const mp_map_spec *spec,
     int used = 0;
     status = lay_inputs(map, spec, &used, err);
     if (status == MP_OK)
-        status = lay_outputs(map, spec, partial, &used, err);
+        status = lay_outputs(map, spec, &used, err);
     if (status == MP_OK)
         mp_loop_merge(&map->loop);
     return status;
@@ -156,7 +157,7 @@ static mp_status new_map(mp_pool *pool, const mp_map_spec *spec, bool probe,
         return status;
     mp_map_job *map = (mp_map_job *)job;
     map->plan = plan;
-    status = lay_operands(map, spec, probe, err);
+    status = lay_operands(map, spec, err);
     if (status != MP_OK) {
         mp__job_release(job);
         return status;

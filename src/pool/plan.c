@@ -16,9 +16,9 @@ int mp__plan_ncore_out(const mp_plan *plan, int k)
     return s == NULL ? 0 : s->operand[s->nin + k].ndim;
 }
 
-int mp__plan_output(const mp_plan *plan, int i, bool partial)
+int mp__plan_output(const mp_plan *plan, int i)
 {
-    if (!partial || plan->signature == NULL)
+    if (!plan->partial || plan->signature == NULL)
         return i;
     int k = 0;
     for (;; k++) {
@@ -28,14 +28,14 @@ int mp__plan_output(const mp_plan *plan, int i, bool partial)
 }
 
 /* How many outputs `spec->outs` must have, or -1 for any number. */
-static int outs_wanted(const mp_plan *plan, bool partial)
+static int outs_wanted(const mp_plan *plan)
 {
     const mp_signature *s = plan->signature;
     if (s == NULL)
-        return partial ? 0 : -1;
+        return plan->partial ? 0 : -1;
     int count = 0;
     for (int k = 0; k < s->nout; k++)
-        count += !partial || mp__plan_ncore_out(plan, k) > 0;
+        count += !plan->partial || mp__plan_ncore_out(plan, k) > 0;
     return count;
 }
 
@@ -128,15 +128,15 @@ static mp_status check_output(const mp_plan *plan, const mp_view *view, int k,
 }
 
 static mp_status plan_outputs(mp_plan *plan, const mp_map_spec *spec,
-                              bool partial, mp_error *err)
+                              mp_error *err)
 {
     const mp_signature *s = plan->signature;
-    int wanted = outs_wanted(plan, partial);
+    int wanted = outs_wanted(plan);
     if (wanted >= 0 && spec->nouts != wanted)
         return mp_error_set(err, MP_TYPE, "%d output%s given, %d wanted",
                             spec->nouts, spec->nouts == 1 ? "" : "s", wanted);
     for (int i = 0; i < spec->nouts; i++) {
-        int k = mp__plan_output(plan, i, partial);
+        int k = mp__plan_output(plan, i);
         const mp_view *view = &spec->outs[i];
         mp_status status = mp_view_check(view, err);
         if (status == MP_OK && s != NULL)
@@ -151,8 +151,8 @@ static mp_status plan_outputs(mp_plan *plan, const mp_map_spec *spec,
     }
     /* Inputs stretch to an output's shape, an output to nobody's. */
     for (int i = 0; i < spec->nouts; i++) {
-        mp_status status = check_output(plan, &spec->outs[i],
-                                        mp__plan_output(plan, i, partial), err);
+        mp_status status =
+            check_output(plan, &spec->outs[i], mp__plan_output(plan, i), err);
         if (status != MP_OK)
             return status;
     }
@@ -172,8 +172,10 @@ static mp_status check_distinct(const mp_map_spec *spec, mp_error *err)
     return MP_OK;
 }
 
-static mp_status begin(mp_plan *plan, const mp_map_spec *spec, mp_error *err)
+static mp_status begin(mp_plan *plan, const mp_map_spec *spec, bool partial,
+                       mp_error *err)
 {
+    plan->partial = partial;
     plan->signature = spec->kernel->signature;
     plan->loop.ndim = 0;
     for (int i = 0; i < MP_SIGNATURE_NAMES; i++)
@@ -188,9 +190,9 @@ static mp_status begin(mp_plan *plan, const mp_map_spec *spec, mp_error *err)
 mp_status mp__plan_init(mp_plan *plan, const mp_map_spec *spec, bool partial,
                         mp_error *err)
 {
-    mp_status status = begin(plan, spec, err);
+    mp_status status = begin(plan, spec, partial, err);
     if (status == MP_OK)
-        status = plan_outputs(plan, spec, partial, err);
+        status = plan_outputs(plan, spec, err);
     if (status == MP_OK)
         status = check_distinct(spec, err);
     if (status == MP_OK)
@@ -228,9 +230,9 @@ mp_status mp_map_shape(const mp_map_spec *spec, mp_shape *loop, int *nouts,
                        mp_shape *outs, int *ncore, mp_error *err)
 {
     mp_plan plan;
-    mp_status status = begin(&plan, spec, err);
+    mp_status status = begin(&plan, spec, false, err);
     if (status == MP_OK && spec->nouts > 0)
-        status = plan_outputs(&plan, spec, false, err);
+        status = plan_outputs(&plan, spec, err);
     *nouts = plan.signature == NULL ? -1 : plan.signature->nout;
     for (int k = 0; status == MP_OK && k < *nouts; k++) {
         status = output_shape(&plan, k, &outs[k], err);

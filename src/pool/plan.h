@@ -9,7 +9,8 @@
 typedef struct mp_plan {
     const mp_signature *signature; /* the kernel's, or NULL */
     mp_shape loop;
-    int64_t size;                     /* items of the loop */
+    bool partial; /* only outputs with core dimensions are given */
+    int64_t size; /* items of the loop */
     int64_t core[MP_SIGNATURE_NAMES]; /* by name; -1: not known */
 } mp_plan;
 
@@ -17,13 +18,12 @@ typedef struct mp_plan {
 int mp__plan_ncore_in(const mp_plan *plan, int k);
 int mp__plan_ncore_out(const mp_plan *plan, int k);
 
-/* Works out and checks shapes. Of `spec`, `outs` may be fewer than the kernel
- * has outputs; then `partial` says that they are those with core dimensions
- * (as in mp_map_probe), in their order. */
+/* Works out and checks shapes. With `partial`, `spec->outs` are only those
+ * outputs that have core dimensions, in their order, as in mp_map_probe(). */
 mp_status mp__plan_init(mp_plan *plan, const mp_map_spec *spec, bool partial,
                         mp_error *err);
 
-/* The output that outs[i] of a partial spec stands for. */
-int mp__plan_output(const mp_plan *plan, int i, bool partial);
+/* The number of the output that spec->outs[i] is. */
+int mp__plan_output(const mp_plan *plan, int i);
 
 #endif

@@ -17,6 +17,7 @@ static void drop_state(mp_worker *worker)
     worker->state = NULL;
     mp_arrays_free(worker->arrays);
     worker->arrays = NULL;
+    atomic_store_explicit(&worker->memory, 0, memory_order_relaxed);
 }
 
 static mp_status make_state(mp_worker *worker, mp_error *err)
@@ -76,6 +77,8 @@ static void clean_state(mp_worker *worker, const mp_job *job)
     mp_state_call(state, collect, NULL, NULL);
     if (mp_memory_used(&state->memory) > limit / 2)
         drop_state(worker);
+    else
+        note_memory(worker);
 }
 
 /* ---- running jobs ------------------------------------------------------- */
