@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ _SLEEPING = 5.0
 # How long the interpreter's exit waits for a pool, in seconds.
 _AT_EXIT = 5.0
 
+_log = logging.getLogger("moonpool")
 _live: weakref.WeakSet[Completions] = weakref.WeakSet()
 
 
@@ -131,7 +133,11 @@ class Completions:
 
     def _loop(self) -> None:
         while self._inflight or not self._closing:
-            self._serve(_SHOWING if self._showing else _SLEEPING)
+            try:
+                self._serve(_SHOWING if self._showing else _SLEEPING)
+            except Exception:
+                # The other futures go on.
+                _log.exception("a future could not be finished")
         if self._orphan:
             self.core.free(-1.0)
 
@@ -141,7 +147,11 @@ class Completions:
         owner = None if job is None else job.owner
         if owner is not None:
             # Else the call was given up.
-            owner.advance()
+            try:
+                owner.advance()
+            except Exception as error:
+                # Out of memory, or of a progress bar: nobody waits for ever.
+                owner.fail(error)
         if self._showing:
             for future in tuple(self._inflight):
                 future.report()

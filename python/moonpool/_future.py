@@ -130,6 +130,17 @@ class Future(_Future[T]):
             if self._bar is not None and self._job is not None:
                 self._bar.show(self._job)
 
+    def fail(self, error: Exception) -> None:
+        """End with `error`, which came up while the call was being finished."""
+        self._steps = self._job = None
+        self._leave()
+        if not self.done():
+            self.set_exception(error)
+        else:
+            # Perhaps it got this far and no further.
+            with self._condition:
+                self._condition.notify_all()
+
     def lose(self) -> None:
         """Fail in the child of a fork, where no worker is left.
 
