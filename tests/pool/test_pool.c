@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "pool/pool.h"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #else
@@ -140,7 +142,9 @@ static void a_pool_may_go_while_a_thread_waits(void **data)
         for (int i = 0; i < THREADS; i++)
             assert_int_equal(
                 pthread_create(&threads[i], NULL, next_ended, pool), 0);
-        usleep(5000); /* By now they all wait. */
+        /* Each holds the pool from the moment on that it is in. */
+        while (atomic_load(&pool->references) < 1 + THREADS)
+            usleep(100);
         mp_pool_free(pool);
         for (int i = 0; i < THREADS; i++) {
             void *job = pool;
