@@ -11,6 +11,7 @@ void mp_memory_init(mp_memory *memory, size_t limit)
     atomic_init(&memory->peak, 0);
     memory->fail_after = SIZE_MAX;
     memory->refused = false;
+    memory->starved = false;
 }
 
 /* Relaxed throughout: the worker alone writes, others want a number only. */
@@ -53,8 +54,10 @@ void *mp_memory_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     }
     void *block = realloc(ptr, nsize);
     if (block == NULL) {
-        if (nsize > before)
+        if (nsize > before) {
+            memory->starved = true;
             return refuse(memory);
+        }
         block = ptr; /* Lua relies on shrinking to succeed. */
     }
     used = used - before + nsize;

@@ -13,6 +13,7 @@ typedef struct mp_memory {
     _Atomic size_t peak; /* atomic: likewise */
     size_t fail_after;   /* worker thread only; tests: refuse all but so many */
     bool refused;        /* worker thread only; a block was refused */
+    bool starved;        /* worker thread only; and not for the limit */
 } mp_memory;
 
 /* `limit` 0 means none. */

@@ -65,12 +65,17 @@ static int collect(lua_State *L)
 }
 
 /* After a kernel was cut off: gives back what it left behind. A state that
- * stays more than half full even so is replaced. */
+ * stays more than half full even so is replaced, and so is one for which the
+ * process had no memory: everybody else lacks it too. */
 static void clean_state(mp_worker *worker, const mp_job *job)
 {
     mp_state *state = worker->state;
     if (job->kernel != NULL)
         mp_state_forget(state, job->kernel);
+    if (state->memory.starved) {
+        drop_state(worker);
+        return;
+    }
     size_t limit = state->memory.limit;
     if (mp_memory_used(&state->memory) < limit / 8)
         return;
