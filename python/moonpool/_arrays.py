@@ -6,6 +6,7 @@ where somebody else has imported it already.
 
 from __future__ import annotations
 
+import operator
 import struct
 import sys
 from functools import cache
@@ -59,7 +60,7 @@ def as_operand(value: Any) -> Any:
             )
         return np.asarray(value)
     if isinstance(value, SupportsIndex):
-        return value.__index__()
+        return operator.index(value)
     if isinstance(value, SupportsFloat):
         return float(value)
     raise TypeError(
