@@ -165,7 +165,7 @@ SPOILERS = [
     "for name in pairs(math) do math[name] = nil end",
     "for name in pairs(string) do string[name] = nil end",
     "for name in pairs(_ENV) do _ENV[name] = nil end",
-    "local set, env = rawset, _G for name in next, env do set(env, name, false) end",
+    "if rawset then local set = rawset for name in next, _ENV do set(_ENV, name, false) end end",
     "math = nil string = nil num = nil table = nil",
     "_G = {}",
     "_G.pairs = nil _G.error = nil",
