@@ -2,7 +2,8 @@
  * and the comparison with the barest thing that does the same.
  *
  * A ratio is of two times taken in turns within one run, the least of each,
- * so that what else the machine does weighs on both alike. */
+ * so that what else the machine does weighs on both alike. The times are short
+ * and many: one of them finds the machine idle. */
 #ifndef MP_BENCH_CORE_H
 #define MP_BENCH_CORE_H
 

@@ -6,10 +6,10 @@
 namespace
 {
 
-constexpr int64_t STEPS = 12500;
+constexpr int64_t STEPS = 5000;
 constexpr int64_t UNROLLED = 8;
 constexpr int64_t COUNT = STEPS * UNROLLED;
-constexpr int ROUNDS = 150;
+constexpr int ROUNDS = 500;
 
 /* Both sides run the same function. Eight accesses in a step make the loop
  * around them cheap. */
