@@ -7,7 +7,7 @@ import operator
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex
 
 from moonpool import _core, _steps
 from moonpool._completion import Completions
@@ -63,7 +63,7 @@ class Pool:
 
     def __init__(
         self,
-        workers: int | None = None,
+        workers: SupportsIndex | None = None,
         *,
         memory_limit: float | None = None,
         timeout: float | None = None,
@@ -494,7 +494,7 @@ def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
             bar.close()
 
 
-def _check_workers(workers: int | None) -> int:
+def _check_workers(workers: SupportsIndex | None) -> int:
     if workers is None:
         return _core.worker_count()[0]
     if isinstance(workers, bool) or not hasattr(workers, "__index__"):

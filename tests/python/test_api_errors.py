@@ -63,5 +63,6 @@ def test_text_that_is_not_utf8():
 def test_raised_errors_pickle():
     with moonpool.Pool(1) as pool:
         error = pool.submit("function() error('no') end").exception()
+    assert isinstance(error, moonpool.LuaError)
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.traceback) == (str(error), error.traceback)

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ class TestCallbacks:
 
     def test_may_wait_for_other_futures(self, pool):
         done = threading.Event()
-        seen = []
+        seen: list[Any] = []
 
         def callback(_):
             others = [pool.map_async(WORK, np.zeros(10)) for _ in range(5)]
@@ -214,7 +215,7 @@ class TestCancel:
 
     def test_calls_callbacks_once(self, pool):
         future = pool.submit(FOREVER)
-        seen = []
+        seen: list[Any] = []
         future.add_done_callback(seen.append)
         future.cancel()
         future.cancel()

@@ -107,7 +107,7 @@ class TestSetup:
 
     def test_type(self):
         with pytest.raises(TypeError, match="setup"):
-            moonpool.Pool(1, setup=b"x = 1")
+            moonpool.Pool(1, setup=b"x = 1")  # type: ignore[arg-type]
 
     def test_sandbox(self):
         find = "function() return io ~= nil, os ~= nil, require ~= nil end"

@@ -3,6 +3,7 @@
 import array
 import collections
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +13,13 @@ from hypothesis import strategies as st
 import moonpool
 
 ECHO = moonpool.kernel("function(...) return ... end")
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SCALARS = (
     st.booleans()
@@ -72,7 +80,7 @@ class TestRoundTrip:
         assert pool.submit("function(s) return #s end", "a\0b").result() == 3
 
     def test_tuples_and_subclasses(self, pool):
-        point = collections.namedtuple("point", "x y")(1, 2)
+        point = Point(1, 2)
         assert pool.submit(ECHO, (1, (2, 3))).result() == [1, [2, 3]]
         assert pool.submit(ECHO, point).result() == [1, 2]
         assert pool.submit(ECHO, collections.OrderedDict(a=1)).result() == {"a": 1}
@@ -96,7 +104,7 @@ class TestRoundTrip:
         assert pool.submit(kernel, "a rose is a rose").result() == {"a": 2, "rose": 2, "is": 1}
 
     def test_deep(self, pool):
-        value = 1
+        value: Any = 1
         for _ in range(90):
             value = [value]
         assert pool.submit(ECHO, value).result() == value
@@ -146,7 +154,7 @@ class TestRefused:
             pool.submit(ECHO, {key: 1}).result()
 
     def test_cycles(self, pool):
-        value = []
+        value: list[Any] = []
         value.append(value)
         with pytest.raises(ValueError, match="deep"):
             pool.submit(ECHO, value)
