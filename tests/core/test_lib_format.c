@@ -88,6 +88,20 @@ static void test_no_address(void **data)
            "string 32 table function thread      table\n");
 }
 
+/* A `__name` that is no string stays out of the way of the buffer, which is on
+ * the stack once it is long. */
+static void test_odd_name(void **data)
+{
+    expect(*data,
+           "local s, n = ('x'):rep(20000), 0 "
+           "for _, name in ipairs{5, {}, true, type} do "
+           "  local t = setmetatable({}, {__name = name}) "
+           "  local text = string.format('%s%s%7s%s', s, t, t, s) "
+           "  assert(text == s .. 'table' .. '  table' .. s) "
+           "  n = n + 1 end return n",
+           "integer 4\n");
+}
+
 /* What `%q` gives, Lua reads back as it was. */
 static void test_quoted_round_trip(void **data)
 {
@@ -119,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_no_address),
+        cmocka_unit_test(test_odd_name),
         cmocka_unit_test(test_quoted_round_trip),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -18,10 +18,16 @@ const char *mp_lib_tolstring(lua_State *L, int index, size_t *size)
     case LUA_TSTRING:
         return luaL_tolstring(L, index, size);
     default:
-        /* Stock Lua adds the address, which would tell a kernel's author
-         * where things lie in the process. */
-        if (luaL_getmetafield(L, index, "__name") != LUA_TSTRING)
-            lua_pushstring(L, luaL_typename(L, index));
-        return lua_tolstring(L, -1, size);
+        break;
     }
+    /* Stock Lua adds the address, which would tell a kernel's author where
+     * things lie in the process. */
+    int name = luaL_getmetafield(L, index, "__name");
+    if (name != LUA_TSTRING) {
+        /* Callers may have a buffer right below what this pushes. */
+        if (name != LUA_TNIL)
+            lua_pop(L, 1);
+        lua_pushstring(L, luaL_typename(L, index));
+    }
+    return lua_tolstring(L, -1, size);
 }
