@@ -99,7 +99,7 @@ static void test_odd_name(void **data)
            "  local text = string.format('%s%s%7s%s', s, t, t, s) "
            "  assert(text == s .. 'table' .. '  table' .. s) "
            "  n = n + 1 end return n",
-           "integer 4\n");
+           "number 4\n");
 }
 
 /* What `%q` gives, Lua reads back as it was. */
