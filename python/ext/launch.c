@@ -61,6 +61,10 @@ static int start(mpy_job *job, mpy_launching *l)
     l->options.lazy_deadline = job->owner != NULL;
     l->options.tag = (uintptr_t)job;
     if (job->owner != NULL) {
+        /* Ctrl-C may come as soon as Python code runs again, and then this is
+         * all that the owner knows of the job. */
+        if (PyObject_SetAttrString(job->owner, "_job", (PyObject *)job) < 0)
+            return -1;
         job->queued = true;
         Py_INCREF((PyObject *)job);
     }
@@ -75,6 +79,8 @@ static int start(mpy_job *job, mpy_launching *l)
     if (job->queued) {
         job->queued = false;
         Py_DECREF((PyObject *)job);
+        if (PyObject_SetAttrString(job->owner, "_job", Py_None) < 0)
+            return -1;
     }
     mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
     return -1;

@@ -108,8 +108,12 @@ class Future(_Future[T]):
                 self._steps = steps
                 self._job = next(steps)
         except BaseException:
-            steps.close()
-            self._leave()
+            if self._job is None:
+                steps.close()
+                self._leave()
+            else:
+                # Ctrl-C, and the job has started: it ends as a cancelled one.
+                self.cancel()
             raise
 
     def advance(self) -> None:
