@@ -216,6 +216,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
     parser.add_argument("--core", type=Path, default=ROOT / "build/release/bench")
     options = parser.parse_args()
+    with moonpool.Pool() as pool:
+        about = machine(pool.workers)
     figures: list[Figure] = []
     rows = [["figure", "limit", "measured", ""]]
     for group in (core(options.core), speedup(), counting(), beside_lupa(), long_runs()):
@@ -225,8 +227,7 @@ def main() -> None:
                 [figure.what, figure.limit, figure.measured, "ok" if figure.kept else "NOT OK"]
             )
             print(": ".join(rows[-1]), file=sys.stderr)
-    with moonpool.Pool() as pool:
-        written = f"{report.table(rows)}\n\nMeasured on: {machine(pool.workers)}."
+    written = f"{report.table(rows)}\n\nMeasured on: {about}."
     print(f"\n{written}")
     if options.write:
         report.write("figures", written)

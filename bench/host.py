@@ -66,14 +66,15 @@ class Host:
 
 
 def machine(workers: int) -> str:
-    """Return one line about machine and versions."""
+    """Return one line about machine, what else it is doing, and versions."""
     versions = [f"moonpool {moonpool.__version__}", f"Python {platform.python_version()}"]
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions.append(f"{package} {importlib.metadata.version(package)}")
     return (
         f"{_processor()}, {os.cpu_count()} CPUs, {workers} workers, "
-        f"{platform.system()} {platform.machine()}; {', '.join(versions)}"
+        f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}; "
+        f"{', '.join(versions)}"
     )
 
 

@@ -46,12 +46,13 @@ def threads() -> int:
 def settle(count: int) -> int:
     """Return how many threads there are more than `count`, after a moment.
 
-    A thread that has been joined may be in the listing for an instant.
+    A thread that has been joined may be in the listing for an instant, both
+    now and when `count` was taken.
     """
     deadline = time.monotonic() + 2
     while threads() > count and time.monotonic() < deadline:
         time.sleep(0.01)
-    return threads() - count
+    return max(0, threads() - count)
 
 
 def growth(round_: Callable[[], None], rounds: int) -> dict[str, float]:
