@@ -123,11 +123,11 @@ class Maker:
             raise TypeError(f"dtype {found} is not supported: give one of {', '.join(NAMES)}")
         return found
 
-    def make(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return a new array."""
+    def make(self, shape: tuple[int, ...], dtype: Any, *, zeroed: bool = False) -> Any:
+        """Return a new array; `zeroed` where a kernel could read what was there."""
         if self._np is None:
             return _core.allocate(dtype, shape)
-        make = self._np.zeros if self._zeroed else self._np.empty
+        make = self._np.zeros if self._zeroed or zeroed else self._np.empty
         return make(shape, _CODES[dtype] if isinstance(dtype, str) else dtype)
 
     def widen(self, array: Any, code: str) -> Any:

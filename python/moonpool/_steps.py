@@ -183,7 +183,9 @@ class _Map:
             )
         wanted = [None if one is None else maker.dtype(one) for one in given]
         arrays: list[Any] = [
-            maker.make(shape, wanted[k] or self._dtype("d")) if ncore or wanted[k] else None
+            maker.make(shape, wanted[k] or self._dtype("d"), zeroed=ncore > 0)
+            if ncore or wanted[k]
+            else None
             for k, (shape, ncore) in enumerate(cores)
         ]
         if all(array is not None for array in arrays):

@@ -688,6 +688,20 @@ class TestProgress:
 
             def update(self, n):
                 self.n += n
+    def test_new_outputs_show_no_old_memory(self, pool):
+        # A stranger's kernel can read its outputs.
+        look = moonpool.kernel("function(a, o) return o[1] end", signature="(n)->(n),()")
+        idle = moonpool.kernel("function(a, o) end", signature="(n)->(n)")
+        for _ in range(20):
+            a = np.full((4, 100), 1234.5)
+            del a
+            filled, first = pool.map(look, np.ones((4, 100)))
+            assert not filled.any()
+            assert not first.any()
+            a = np.full((4, 100), 1234.5)
+            del a
+            assert not pool.map(idle, np.ones((4, 100))).any()
+
 
             def refresh(self):
                 pass
