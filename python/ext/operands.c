@@ -62,9 +62,15 @@ static void explain_refusal(mpy_state *state, PyObject *object)
     Py_DECREF(better);
 }
 
-/* Reads the NumPy scalar behind a 0-d view and lets go of its buffer. */
+/* Reads the NumPy scalar behind a view and lets go of its buffer. */
 static int read_scalar(mpy_state *state, mpy_operand *operand)
 {
+    if (operand->view.ndim > 0) {
+        /* A date, which exports its bytes. */
+        PyErr_SetString(PyExc_TypeError, "not a number");
+        explain_refusal(state, operand->object);
+        return -1;
+    }
     mp_error err = {0};
     mp_status status = mp_view_get(&operand->view, 0, &operand->value, &err);
     PyBuffer_Release(&operand->buffer);
@@ -93,7 +99,7 @@ static int read_buffer(mpy_state *state, mpy_operand *operand, mpy_role role)
                      Py_TYPE(object));
         return -1;
     }
-    if (operand->view.ndim > 0)
+    if (!operand->view.readonly)
         return 0;
     int scalar = is_numpy_scalar(state, object);
     return scalar <= 0 ? scalar : read_scalar(state, operand);

@@ -386,6 +386,8 @@ class TestArguments:
     )
     def test_not_supported(self, pool, make, advice):
         with pytest.raises(TypeError, match=advice):
+            (lambda: np.datetime64("2020-01-01"), r"datetime64\[D\].*int64"),
+            (lambda: np.timedelta64(1, "s"), r"timedelta64\[s\].*int64"),
             pool.map(IDENTITY, make())
 
     def test_too_many(self, pool):
