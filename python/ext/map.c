@@ -7,11 +7,17 @@
 #include "kernel.h"
 #include "launch.h"
 
-/* The one array of a mask. */
+/* The view of a mask: of its one array, or of a bool, which stands for all. */
 static const mp_view *mask_view(const mpy_operands *where)
 {
-    if (where->count == 1 && where->items[0]->is_array)
-        return &where->items[0]->view;
+    mpy_operand *mask = where->count == 1 ? where->items[0] : NULL;
+    if (mask != NULL && mask->is_array)
+        return &mask->view;
+    mp_error err;
+    if (mask != NULL && mask->value.kind == MP_KIND_BOOL &&
+        mp_view_init(&mask->view, &mask->value.as.b, MP_BOOL, 0, NULL, &err) ==
+            MP_OK)
+        return &mask->view;
     PyErr_SetString(PyExc_TypeError, "where must be an array of booleans");
     return NULL;
 }

@@ -192,7 +192,7 @@ class Pool:
             Of the result. By default booleans give bool, integers int64, and
             floats the widest float among the arrays, float64 where there is
             none.
-        where : array of bool, optional
+        where : array of bool, or bool, optional
             Where to call the kernel. Elsewhere `out` stays as it is, and a new
             array is 0.
         timeout : float, optional

@@ -300,6 +300,14 @@ class TestWhere:
         assert pool.map(IDENTITY, np.arange(3), where=True).tolist() == [0, 1, 2]
         assert pool.map(IDENTITY, np.arange(3), where=[True, False, True]).tolist() == [0, 0, 2]
 
+    @pytest.mark.parametrize("where", [False, np.False_, np.zeros((), bool)])
+    def test_one_bool_for_all(self, pool, where):
+        out = np.full(3, 7)
+        assert pool.map(IDENTITY, np.arange(3.0), where=where).tolist() == [0, 0, 0]
+        assert pool.map(IDENTITY, np.arange(3), where=where, out=out).tolist() == [7, 7, 7]
+        assert pool.map(IDENTITY, np.arange(3), where=np.True_, out=out).tolist() == [0, 1, 2]
+        assert pool.map(IDENTITY, np.arange(3), where=np.True_).tolist() == [0, 1, 2]
+
     @pytest.mark.parametrize("where", [np.arange(3), "abc", 1.5])
     @pytest.mark.parametrize("out", [None, np.zeros(3)])
     def test_must_be_booleans(self, pool, where, out):
