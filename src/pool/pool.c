@@ -255,6 +255,16 @@ mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker)
     return NULL;
 }
 
+/* Makes `err` the job's error, with the kernel's name where it has none. */
+static void keep_error(mp_job *job, const mp_error *err)
+{
+    job->error = *err;
+    if (job->error.kernel[0] == '\0' && job->kernel != NULL)
+        mp_text_copy(job->error.kernel, sizeof job->error.kernel,
+                     mp_kernel_name(job->kernel),
+                     strlen(mp_kernel_name(job->kernel)));
+}
+
 void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
 {
     if (job->phase == MP_ENDED)
@@ -265,14 +275,10 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
         /* Of several errors in elements the first element's is kept. */
         if (before == MP_LUA && err->status == MP_LUA &&
             err->index < job->error.index)
-            job->error = *err;
+            keep_error(job, err);
         return;
     }
-    job->error = *err;
-    if (job->error.kernel[0] == '\0' && job->kernel != NULL)
-        mp_text_copy(job->error.kernel, sizeof job->error.kernel,
-                     mp_kernel_name(job->kernel),
-                     strlen(mp_kernel_name(job->kernel)));
+    keep_error(job, err);
     atomic_store_explicit(&job->stop, (int)err->status, memory_order_relaxed);
     unlink_job(pool, job);
     if (job->active == 0) {

@@ -517,6 +517,15 @@ class TestErrors:
         with pytest.raises(moonpool.LuaSyntaxError):
             pool.map("function(x) retrn x end", np.arange(3))
 
+    def test_kernel_is_named_when_many_fail(self, pool):
+        for _ in range(200):
+            with pytest.raises(moonpool.LuaError, match="^kernel 'few', .*returned 1 value"):
+                pool.map(
+                    moonpool.kernel("function(x) return x end", name="few"),
+                    np.arange(100),
+                    dtype=("f8", "f8"),
+                )
+
     def test_pool_answers_afterwards(self, pool):
         for _ in range(20):
             with pytest.raises(moonpool.LuaError):
