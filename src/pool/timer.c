@@ -16,8 +16,9 @@ int mp__timer_init(mp_timer *timer)
 
 void mp__timer_error(const mp_job *job, mp_error *err)
 {
+    /* A timeout of nothing is kept as the shortest there is. */
     mp_error_set(err, MP_TIMEOUT, "stopped after the timeout of %.3g s",
-                 job->timeout);
+                 job->timeout < 1e-6 ? 0.0 : job->timeout);
 }
 
 /* Stops what is due; the next deadline. With the lock held. */

@@ -544,6 +544,10 @@ class TestTimeout:
             pool.map(self.LOOP, np.zeros(3), timeout=timeout, out=out)
         assert pool.map(IDENTITY, np.arange(3)).tolist() == [0, 1, 2]
 
+    def test_of_nothing(self, pool):
+        with pytest.raises(moonpool.KernelTimeout, match="the timeout of 0 s"):
+            pool.map(self.LOOP, np.zeros(3), timeout=0)
+
     def test_is_a_timeout_error(self, pool):
         with pytest.raises(TimeoutError):
             pool.map(self.LOOP, np.zeros(3), timeout=0.01)
