@@ -30,6 +30,8 @@ class Bar:
                     "progress=True needs tqdm: pip install tqdm, or pass a class like it"
                 ) from error
             progress = tqdm
+        if not callable(progress):
+            raise TypeError(f"progress must be a bool or a class like tqdm, not {progress!r}")
         self._bar = progress(total=0, desc=name, unit="item")
         self._shown = 0
 

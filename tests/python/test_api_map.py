@@ -737,6 +737,11 @@ class TestProgress:
         assert (bars[0].n, bars[0].total, bars[0].closed) == (100, 100, True)
         assert bars[1].closed
 
+    @pytest.mark.parametrize("progress", ["yes", 1, 0.5])
+    def test_not_a_class(self, pool, progress):
+        with pytest.raises(TypeError, match="progress"):
+            pool.map(IDENTITY, np.zeros(3), progress=progress)
+
     def test_without_tqdm(self, pool, monkeypatch):
         monkeypatch.setitem(sys.modules, "tqdm", None)
         with pytest.raises(ImportError, match="pip install tqdm"):
