@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moonpool._errors import LuaError
 from moonpool._kernel import Kernel
 from moonpool._pool import Pool
 
@@ -17,9 +18,7 @@ _SECONDS = 10.0
 
 _NAMES = """
 return function()
-    if type(module) ~= "table" then
-        error("the module returns a " .. type(module) .. ", not a table of functions", 0)
-    end
+    if type(module) ~= "table" then return type(module) end
     local names = {}
     for name, value in pairs(module) do
         if type(name) == "string" and type(value) == "function" then
@@ -125,6 +124,8 @@ def load(path: str | os.PathLike[str]) -> Module:
     with Pool(workers=1, timeout=_SECONDS) as pool:
         lister = Kernel(_wrap(text, _NAMES), name=path.stem)
         names = pool.submit(lister).result()
+    if isinstance(names, str):
+        raise LuaError(f"the module returns {names}, not a table of functions", path.stem)
     kernels = {
         name: Kernel(_wrap(text, f"return module[{_quote(name)}]"), name=f"{path.stem}.{name}")
         for name in names

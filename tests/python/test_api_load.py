@@ -105,7 +105,7 @@ def test_kernels_outlive_the_file(write, pool):
         ("return {f = function(x) retrn x end}", moonpool.LuaSyntaxError, "line 1"),
         ("\n\nlocal x = = 1", moonpool.LuaSyntaxError, "line 3"),
         ("return {f = function(x) return x }", moonpool.LuaSyntaxError, "end"),
-        ("return 5", moonpool.LuaError, "number, not a table"),
+        ("return 5", moonpool.LuaError, r"^kernel 'heat': the module returns number, not a table"),
         ("local x = 1", moonpool.LuaError, "nil, not a table"),
         ("\nerror('no')", moonpool.LuaError, "line 2.*no"),
         ("\x1bLua", moonpool.LuaSyntaxError, "heat"),
