@@ -289,8 +289,8 @@ class Pool:
         init : number or tuple of number
             Where each accumulator starts: the identity of `combine`.
         combine : {"+", "*", "min", "max"}, Kernel or str, optional
-            How the results of two parts become one, as an operator for each
-            accumulator, or as a function ``a, b = combine(a1, b1, a2, b2)``.
+            How the results of two parts become one: an operator, the same for
+            all accumulators, or a function ``a, b = combine(a1, b1, a2, b2)``.
             Without it each fold is sequential.
         axis : int or tuple of int, optional
             Which dimensions to fold; all by default.

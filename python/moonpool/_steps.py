@@ -316,6 +316,11 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 def _combine(combine: Any) -> Kernel | str | None:
     if combine is None or (isinstance(combine, str) and combine in _OPERATORS):
         return combine
+    if isinstance(combine, str) and not ("function" in combine or "return" in combine):
+        raise ValueError(
+            f"combine must be one of {', '.join(map(repr, _OPERATORS))} or a Lua function, "
+            f"not {combine!r}"
+        )
     return as_kernel(combine)
 
 

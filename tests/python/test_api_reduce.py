@@ -163,9 +163,10 @@ class TestErrors:
         with pytest.raises(TypeError):
             pool.reduce(SUM, np.zeros(3), init=0, combine=combine)
 
-    def test_unknown_operator(self, pool):
-        with pytest.raises(moonpool.LuaSyntaxError):
-            pool.reduce(SUM, np.zeros(3), init=0, combine="-")
+    @pytest.mark.parametrize("combine", ["-", "sum", ""])
+    def test_unknown_operator(self, pool, combine):
+        with pytest.raises(ValueError, match=r"'\+', '\*', 'min', 'max' or a Lua function"):
+            pool.reduce(SUM, np.zeros(3), init=0, combine=combine)
 
     def test_kernel_fails(self, pool):
         kernel = "function(acc, x) if x == 7 then error('seven') end return acc end"
