@@ -58,7 +58,11 @@ def as_operand(value: Any) -> Any:
                 f"a {type(value).__name__} is an array only where NumPy is installed: "
                 "pass an array.array or a memoryview"
             )
-        return np.asarray(value)
+        array = np.asarray(value)
+        if not hasattr(value, "__array__"):
+            # A copy: what a kernel wrote would be lost.
+            array.flags.writeable = False
+        return array
     if isinstance(value, SupportsIndex):
         return operator.index(value)
     if isinstance(value, SupportsFloat):

@@ -93,6 +93,13 @@ class TestArguments:
         with pytest.raises(moonpool.LuaError, match="read-only"):
             pool.run("function(i, a) a[i] = 1 end", 3, source)
 
+    @pytest.mark.parametrize("values", [[1.0, 2.0], (1.0, 2.0), range(2)])
+    def test_sequences_are_read_only(self, pool, values):
+        # What is written into a copy would be lost.
+        pool.run("function(i, a) assert(a[i] < 3) end", 2, values)
+        with pytest.raises(moonpool.LuaError, match="read-only"):
+            pool.run("function(i, a) a[i] = 1 end", 2, values)
+
     def test_keeps_buffers_until_the_end(self, pool):
         memory = bytearray(8)
         future = pool.run_async("function(i) while true do end end", 4, memory)
