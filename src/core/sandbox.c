@@ -2,9 +2,11 @@
  *
  * Three tables, kept in the registry under the addresses of the constants
  * below:
- *   base      the globals that the setup sees and can add to;
+ *   base      the globals that the setup sees: the libraries, over a table
+ *             for what the setup adds;
  *   names     a list of the base's names that came from the libraries;
- *   metatable of every kernel's environment: {__index = base}, locked.
+ *   metatable of every kernel's environment, locked: __index is the table of
+ *             what the setup adds.
  *
  * An environment has copies of what `names` lists, one level deep, instead of
  * read-only proxies: a copy costs about 10 us once for a kernel and a worker,
@@ -76,6 +78,30 @@ static void push_names(lua_State *L)
     }
 }
 
+/* Replaces the table on the top by a metatable whose owner reads through to
+ * it. [-1, +1, m] */
+static void push_reader(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+}
+
+/* Pushes a table that takes the new globals of the base on the top. A kernel
+ * reads through to it, not to the base: where it has set `math` or `_G` to nil
+ * it must not find those that it shares with all others. [-0, +1, m] */
+static void push_shared(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    push_reader(L);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -3);
+}
+
 void mp_sandbox_open(lua_State *L, bool sandbox)
 {
     if (sandbox) {
@@ -83,6 +109,9 @@ void mp_sandbox_open(lua_State *L, bool sandbox)
         add_libraries(L);
         push_names(L);
         set_registry(L, &NAMES);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -2, "_G");
+        push_shared(L);
     } else {
         /* Trusted code may share and change the libraries as in plain Lua;
          * what has to know about stops is ours here too. */
@@ -96,15 +125,10 @@ void mp_sandbox_open(lua_State *L, bool sandbox)
         lua_setfield(L, -2, "num");
         lua_newtable(L);
         set_registry(L, &NAMES);
+        lua_pushvalue(L, -1);
     }
-    lua_newtable(L);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    push_reader(L);
     set_registry(L, &METATABLE);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "_G");
     set_registry(L, &BASE);
 }
 

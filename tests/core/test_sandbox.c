@@ -291,6 +291,26 @@ static void kernels_see_nothing_of_each_other(void **data)
                 8);
 }
 
+/* What lies under a name that a kernel has set to nil is not the original,
+ * which it could change for all. */
+static void nothing_lies_under_a_kernels_globals(void **data)
+{
+    core_expect(*data,
+                "function() local names = {} "
+                "for name in pairs(_G) do names[#names + 1] = name end "
+                "local env = _G "
+                "local type, assert = type, assert "
+                "for i = 1, #names do env[names[i]] = nil end "
+                "for i = 1, #names do "
+                "  assert(type(env[names[i]]) == 'nil', names[i]) end "
+                "return #names end",
+                25);
+    core_expect(*data,
+                "function() assert(_G._G == _G) assert(math.floor(2.5) == 2) "
+                "return ('abc'):len() end",
+                3);
+}
+
 static void an_environment_is_the_kernels_own(void **data)
 {
     core_expect(*data,
@@ -409,6 +429,7 @@ int main(void)
         TEST(environments_share_no_table),
         TEST(kernels_see_nothing_of_each_other),
         TEST(an_environment_is_the_kernels_own),
+        TEST(nothing_lies_under_a_kernels_globals),
         TEST(metatables_are_locked),
         TEST(finalizers_are_refused),
         TEST(kernels_read_through_to_the_setup),
