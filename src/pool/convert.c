@@ -6,7 +6,8 @@
 #include "core/state.h"
 #include "pool/worker.h"
 
-/* The metatable of tables that were dicts; its address is the registry key. */
+/* The metatable of tables that were dicts; its address is the registry key.
+ * All kernels of a state share it, so that none may get at it. */
 static const char DICT = 0;
 
 /* [-0, +1, m] */
@@ -14,7 +15,9 @@ static void push_dict_metatable(lua_State *L)
 {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &DICT) != LUA_TTABLE) {
         lua_pop(L, 1);
-        lua_newtable(L);
+        lua_createtable(L, 0, 1);
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
         lua_pushvalue(L, -1);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &DICT);
     }

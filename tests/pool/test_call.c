@@ -145,6 +145,21 @@ static void nested_tables_go_there_and_back(void **data)
     mp_message_destroy(&m.body);
 }
 
+/* What makes a table a dict is the same for all of them. */
+static void the_metatable_of_dicts_is_locked(void **data)
+{
+    message m = {.count = 1};
+    mp_error err;
+    mp_message_count(&m.body, MP_TAG_DICT, 0, &err);
+    answer a = call(*data,
+                    "function(t) assert(getmetatable(t) == false) "
+                    "assert(not pcall(setmetatable, t, {})) return t end",
+                    &m);
+    assert_int_equal(read_item(&a.reader, MP_TAG_DICT).as.count, 0);
+    end_answer(&a);
+    mp_message_destroy(&m.body);
+}
+
 static void dicts_have_any_scalar_as_a_key(void **data)
 {
     message m = {.count = 1};
@@ -345,6 +360,7 @@ int main(void)
         POOL_TEST(nothing_goes_there_and_back),
         POOL_TEST(nested_tables_go_there_and_back),
         POOL_TEST(dicts_have_any_scalar_as_a_key),
+        POOL_TEST(the_metatable_of_dicts_is_locked),
         POOL_TEST(arrays_are_lent),
         POOL_TEST(bad_results_are_errors),
         POOL_TEST(deep_nesting_has_a_limit),
