@@ -26,7 +26,8 @@ static void widen(mp_map_job *map, int k)
 {
     const mp_map_operand *out = &map->out[k];
     mp_cursor cursor;
-    for (int64_t i = 0; i < map->plan.size; i++) {
+    for (int64_t i = 0; i < map->plan.size && !mp__job_stopped(&map->job);
+         i++) {
         if (map->floats[k][i])
             continue;
         int64_t integer;

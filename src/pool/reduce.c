@@ -59,6 +59,9 @@ static void take_accumulators(lua_State *L, int base, int naccs, mp_value *accs)
 /* accs = kernel(accs, elements). [-0, +0, e] */
 static void fold_element(lua_State *L, session *s, mp_value *accs)
 {
+    /* No hook fires where the kernel is a C function, such as math.max, and a
+     * block may be all of the array. */
+    mp_guard_poll(L);
     const reduce_job *r = s->reduce;
     const mp_args *args = &r->job.args;
     int base = lua_gettop(L);
@@ -190,7 +193,7 @@ static mp_status combine(mp_worker *worker, reduce_job *r, mp_error *err)
         return MP_OK;
     if (r->combine == MP_COMBINE_KERNEL)
         return mp_state_call(worker->state, combine_session, r, err);
-    for (int64_t i = 0; i < r->fold.nkept; i++) {
+    for (int64_t i = 0; i < r->fold.nkept && !mp__job_stopped(&r->job); i++) {
         mp_status status = mp__combine_tree(
             r->combine, r->partial + i * r->fold.nblocks * r->naccs,
             r->fold.nblocks, r->naccs, err);

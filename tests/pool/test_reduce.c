@@ -293,6 +293,31 @@ static void bad_specs_are_refused(void **data)
     assert_fails(reduce(*data, &r, &out, 1, &err), MP_TYPE, &err, "array");
 }
 
+/* One number 2^40 times: a fold that does not end, of a function in which no
+ * hook fires. */
+static void a_fold_of_a_c_function_can_be_stopped(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_job *job;
+    mp_value init = float_value(0);
+    mp_view view = vector(&number, MP_FLOAT64, (int64_t)1 << 40);
+    view.strides[0] = 0;
+    mp_arg arg = {.view = &view};
+    mp_job_options options = {.timeout = 0.02};
+    mp_reduce_spec spec = {.kernel = make_kernel("return math.max"),
+                           .nargs = 1,
+                           .args = &arg,
+                           .naccs = 1,
+                           .init = &init,
+                           .combine = MP_COMBINE_NONE,
+                           .whole = true};
+    assert_ok(mp_reduce_start(*data, &spec, &options, &job, &err), &err);
+    assert_fails(end_job(job, &err), MP_TIMEOUT, &err, "timeout");
+    mp_kernel_release(spec.kernel);
+    assert_works(*data);
+}
+
 static void combining_can_be_stopped(void **data)
 {
     double numbers[64] = {0};
@@ -329,6 +354,7 @@ int main(void)
         POOL_TEST(nothing_gives_init),
         POOL_TEST(errors_have_an_index),
         POOL_TEST(bad_specs_are_refused),
+        POOL_TEST(a_fold_of_a_c_function_can_be_stopped),
         POOL_TEST(combining_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
