@@ -87,9 +87,9 @@ static void end(mpy_job *self)
  * the job has been stopped and has ended. */
 static int check_signals(mpy_job *self)
 {
-    mpy_pool_handler_enter(self->pool);
+    unsigned long before = mpy_pool_handler_enter(self->pool);
     int result = PyErr_CheckSignals();
-    mpy_pool_handler_leave(self->pool);
+    mpy_pool_handler_leave(self->pool, before);
     if (result == 0 || !is_ours(self))
         return result;
     end(self);
@@ -164,11 +164,15 @@ int mpy_job_check(mpy_job *self)
     return -1;
 }
 
+/* Taken out first: giving buffers back may run code that comes here too. */
 static void unlock(mpy_operands **operands)
 {
-    if (*operands != NULL)
-        mpy_operands_unlock(*operands);
-    Py_CLEAR(*operands);
+    mpy_operands *held = *operands;
+    *operands = NULL;
+    if (held == NULL)
+        return;
+    mpy_operands_unlock(held);
+    Py_DECREF((PyObject *)held);
 }
 
 static void free_job(mpy_job *self)
@@ -183,19 +187,21 @@ static void free_job(mpy_job *self)
 
 void mpy_job_release(mpy_job *self)
 {
-    bool queued = self->queued;
-    if (self->job != NULL && queued && is_ours(self)) {
-        /* The completion queue refers to it: freed when it is taken out. */
+    bool forgotten = false; /* by the completion queue */
+    if (self->job != NULL && self->queued && is_ours(self)) {
+        /* The completion queue refers to it: freed when it is taken out, which
+         * may happen while this waits. */
         end(self);
     } else {
-        free_job(self);
+        forgotten = self->queued;
         self->queued = false;
+        free_job(self);
     }
     unlock(&self->inputs);
     unlock(&self->where);
     unlock(&self->outs);
     Py_CLEAR(self->owner);
-    if (queued && !self->queued)
+    if (forgotten)
         Py_DECREF((PyObject *)self);
 }
 

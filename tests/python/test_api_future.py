@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import gc
 import logging
+import sys
 import threading
 import time
 import weakref
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import moonpool
+from moonpool import _core
 
 FOREVER = "function() while true do end end"
 LOOP = "function(x) while true do end end"
@@ -257,6 +259,32 @@ class TestCancel:
                 assert future.cancelled()
             else:
                 assert future.result().tolist() == [1, 2, 3]
+
+
+class Owner:
+    _job: Any = None
+
+
+class TestGivenUp:
+    def test_while_the_completion_is_taken(self):
+        core = _core.Pool(1, 0, 0.0, True, None)
+        kernel = moonpool.kernel(FOREVER)
+        taken: list[Any] = []
+
+        def take():
+            while not taken:
+                taken.extend(job for job in [core.next_ended(1.0)] if job is not None)
+
+        for _ in range(50):
+            job = core.run_start(kernel, (1,), _core.Operands(()), 0.0, Owner())
+            thread = threading.Thread(target=take)
+            thread.start()
+            time.sleep(0.001)
+            job.release()
+            thread.join()
+            assert taken.pop() is job
+            assert sys.getrefcount(job) == 2
+        core.free(-1.0)
 
 
 class TestAsyncio:
