@@ -138,14 +138,16 @@ void mpy_pool_leave(mpy_pool *self)
         free_pool(self);
 }
 
-void mpy_pool_handler_enter(mpy_pool *self)
+unsigned long mpy_pool_handler_enter(mpy_pool *self)
 {
+    unsigned long before = self->handler;
     self->handler = PyThread_get_thread_ident();
+    return before;
 }
 
-void mpy_pool_handler_leave(mpy_pool *self)
+void mpy_pool_handler_leave(mpy_pool *self, unsigned long before)
 {
-    self->handler = 0;
+    self->handler = before;
 }
 
 /* Waiting for the gate to be idle, one turn. */

@@ -28,8 +28,10 @@ int mpy_pool_enter(mpy_pool *self);
 void mpy_pool_leave(mpy_pool *self);
 
 /* Around the signal handlers that run while this thread waits for a job: one
- * of them may close the pool, and must not wait for the call it interrupts. */
-void mpy_pool_handler_enter(mpy_pool *self);
-void mpy_pool_handler_leave(mpy_pool *self);
+ * of them may close the pool, and must not wait for the call it interrupts.
+ * They nest, as a handler may wait for a job too, and so may other threads
+ * meanwhile: what entering returns is for leaving. */
+unsigned long mpy_pool_handler_enter(mpy_pool *self);
+void mpy_pool_handler_leave(mpy_pool *self, unsigned long before);
 
 #endif

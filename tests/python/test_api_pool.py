@@ -63,6 +63,11 @@ class TestArguments:
         with pytest.raises(TypeError, match="memory_limit"):
             moonpool.Pool(1, memory_limit=limit)
 
+    @pytest.mark.parametrize("limit", [1 << 26, np.int64(1 << 26), 1e8])
+    def test_kinds_of_memory_limit(self, limit):
+        with moonpool.Pool(1, memory_limit=limit) as pool:
+            assert pool.map(DOUBLE, 1) == 2
+
     def test_no_memory_limit(self):
         with moonpool.Pool(1, memory_limit=math.inf) as pool:
             assert pool.map(DOUBLE, 1) == 2
@@ -360,6 +365,25 @@ class TestSignals:
             finally:
                 signal.signal(signal.SIGALRM, previous)
         assert seen == [[42]]
+
+    def test_handler_that_waits_and_closes(self):
+        pool = moonpool.Pool(2)
+        slow = "function(x) for i = 1, 1e7 do end return x end"
+
+        def handler(number, frame):
+            # Longer than it takes to look for signals once more.
+            pool.map(slow, np.zeros(2))
+            pool.close(cancel=True)
+
+        previous = signal.signal(signal.SIGALRM, handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(BaseException, match=r".*") as info:
+                pool.run("function(i) while true do end end", 1)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert type(info.value).__name__ == "CancelledError"
+        assert pool.closed
 
 
 class TestExit:
