@@ -305,7 +305,7 @@ def test_cancel_from_everywhere(pool, bounded):
 # ---- fork, exit, other processes -------------------------------------------------
 
 FORK = """
-    import os, sys, time
+    import os, signal, sys, time
     import numpy as np
     import moonpool
     INC = "function(x) return x + 1 end"
@@ -315,6 +315,7 @@ FORK = """
     def child(work):
         pid = os.fork()
         if pid == 0:
+            signal.alarm(30)
             code = 1
             try:
                 work()
@@ -347,6 +348,8 @@ warnings.simplefilter('ignore', DeprecationWarning)
 """
 
 
+# AddressSanitizer's own locks may be held by another thread as the process forks.
+@pytest.mark.slow_asan
 def test_fork_while_a_job_runs(run_python):
     run_python(
         NO_WARNINGS
@@ -381,6 +384,7 @@ def test_fork_while_a_job_runs(run_python):
     )
 
 
+@pytest.mark.slow_asan
 def test_fork_under_load(run_python):
     """Threads call while the process forks: locks are held at any moment."""
     run_python(
