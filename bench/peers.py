@@ -40,7 +40,7 @@ def _cell(time: Time | None, numpy: float) -> str:
 
 def _digits(number: float) -> str:
     """Return two or three significant digits, without an exponent."""
-    return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def first(results: Results) -> str:
