@@ -12,12 +12,18 @@
 /* A short fold is cut into so many blocks: its kernel may be slow. */
 #define FEW_BLOCKS 64
 
+/* Rounded up. An array that repeats one element may have 2^63 - 1 of them. */
+static int64_t divide_up(int64_t length, int64_t by)
+{
+    return length / by + (length % by != 0);
+}
+
 static int64_t block_size(int64_t length)
 {
-    int64_t few = (length + FEW_BLOCKS - 1) / FEW_BLOCKS;
+    int64_t few = divide_up(length, FEW_BLOCKS);
     if (few <= LEAST_BLOCK)
         return few < 1 ? 1 : few;
-    int64_t many = (length + MOST_BLOCKS - 1) / MOST_BLOCKS;
+    int64_t many = divide_up(length, MOST_BLOCKS);
     return many < LEAST_BLOCK ? LEAST_BLOCK : many;
 }
 
@@ -99,9 +105,8 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
         return status;
     bool whole = spec->combine == MP_COMBINE_NONE;
     fold->block = whole ? fold->length : block_size(fold->length);
-    fold->nblocks = whole || fold->length == 0
-                        ? 1
-                        : (fold->length + fold->block - 1) / fold->block;
+    fold->nblocks =
+        whole || fold->length == 0 ? 1 : divide_up(fold->length, fold->block);
     fold->lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
     return MP_OK;
 }

@@ -57,6 +57,9 @@ static void test_insert_and_remove(void **data)
         "return table.remove(t), show(t)",
         "return table.remove(t, 1), show(t)",
         "return table.remove(t, 5), show(t)",
+        "local t = setmetatable({[math.maxinteger] = 'z'}, "
+        "{__len = function() return math.maxinteger end}) "
+        "return table.remove(t, math.maxinteger - 1), next(t)",
         "return table.remove(t, 6), show(t)",
         "return table.remove(t, 7)",
         "return table.remove(t, 0)",

@@ -76,8 +76,9 @@ static int table_remove(lua_State *L)
     lua_Integer size = mp__table_length(L, 1, MP__TABLE_ALL);
     lua_Integer at = luaL_optinteger(L, 2, size);
     if (at != size)
-        luaL_argcheck(L, 1 <= at && at <= size + 1, 1,
-                      "position out of bounds");
+        /* Past the greatest integer it wraps around, as in stock Lua. */
+        luaL_argcheck(L, 1 <= at && at <= (lua_Integer)((lua_Unsigned)size + 1),
+                      1, "position out of bounds");
     lua_geti(L, 1, at);
     for (; at < size; at++) {
         spend_field(&ticks);
