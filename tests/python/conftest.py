@@ -1,10 +1,16 @@
 """What the Python tests share."""
 
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+# A shell that starts a job in the background makes it deaf to Ctrl-C, and all
+# its children with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
