@@ -70,7 +70,7 @@ def text(results: Results, about: str) -> str:
 def main() -> None:
     """Measure all kernels; print, and with ``--write`` update the docs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md and .png")
+    parser.add_argument("--write", action="store_true", help="update the README and docs/benchmarks.*")
     parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 by default")
     parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
     options = parser.parse_args()
@@ -87,6 +87,7 @@ def main() -> None:
         from bench import chart
 
         report.write("peers", written)
+        report.write("timings", f"{steady(results)}\n\n{about}.", report.README)
         chart.draw(results, {kernel.TITLE: kernel.WHAT for kernel in ALL}, about, PICTURE)
 
 

@@ -1,4 +1,4 @@
-"""Tables in docs/benchmarks.md: the commands that print them also write them."""
+"""Tables in the docs: the commands that print them also write them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 PAGE = DOCS / "benchmarks.md"
+README = ROOT / "README.md"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -29,12 +31,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
 
 
-def write(section: str, text: str) -> None:
-    """Put text between the page's two marks of a section."""
+def write(section: str, text: str, page: Path = PAGE) -> None:
+    """Put text between a page's two marks of a section."""
     begin, end = f"<!-- begin {section} -->", f"<!-- end {section} -->"
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(begin)
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise ValueError(f"{PAGE} has no section {section}")
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no section {section}")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
