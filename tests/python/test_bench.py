@@ -46,14 +46,13 @@ def test_machine_says_versions():
     assert f"numpy {np.__version__}" in machine(2)
 
 
-def test_report_replaces_a_section(tmp_path, monkeypatch):
+def test_report_replaces_a_section(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n", encoding="utf-8")
-    monkeypatch.setattr(report, "PAGE", page)
-    report.write("x", "new")
+    report.write("x", "new", page)
     assert page.read_text(encoding="utf-8") == "a\n<!-- begin x -->\nnew\n<!-- end x -->\nb\n"
     with pytest.raises(ValueError, match="no section y"):
-        report.write("y", "new")
+        report.write("y", "new", page)
 
 
 def test_figures_know_their_limits():
