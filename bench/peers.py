@@ -70,7 +70,7 @@ def text(results: Results, about: str) -> str:
 def main() -> None:
     """Measure all kernels; print, and with ``--write`` update the docs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="update the README and docs/benchmarks.*")
+    parser.add_argument("--write", action="store_true", help="update README and docs/benchmarks.*")
     parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 by default")
     parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
     options = parser.parse_args()
