@@ -66,7 +66,7 @@ class LuaError(Exception):
 
 
 class LuaSyntaxError(LuaError):
-    """A kernel's source is not valid Lua, or does not give a function."""
+    """A kernel's source is not valid Lua."""
 
 
 class LuaMemoryError(LuaError, MemoryError):

@@ -88,7 +88,7 @@ class Kernel(_core.Kernel):
 
     def explain(self, *types: Any) -> str:
         """Return why calls with arguments of `types` run on the tier they do."""
-        given = ", ".join(str(dtype) for dtype in types)
+        given = ", ".join(getattr(one, "__name__", str(one)) for one in types)
         return f"kernel '{self.name}'({given}) runs interpreted: {INTERPRETED_ONLY}"
 
     def inspect_llvm(self, *types: Any) -> str:

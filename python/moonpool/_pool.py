@@ -345,7 +345,8 @@ class Pool:
         *args : None, bool, int, float, str, bytes, list, tuple, dict or array
             Copied into Lua, but for arrays, which the function reads and
             writes in place. Lists and tuples become tables with indices from
-            1, dicts tables.
+            1, dicts tables; a table cannot hold None, so entries that are None
+            are not there.
 
         Returns
         -------
@@ -509,7 +510,7 @@ def _check_memory(limit: float | None, *, sandbox: bool) -> int:
     """Return the limit in bytes, 0 for none."""
     if limit is None:
         return _DEFAULT_MEMORY if sandbox else 0
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+    if isinstance(limit, bool) or not isinstance(limit, (float, SupportsIndex)):
         raise TypeError(f"memory_limit must be a number of bytes, not {type(limit).__name__}")
     if limit == math.inf:
         return 0

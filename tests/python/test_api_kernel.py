@@ -166,6 +166,7 @@ class TestTiers:
         kernel = moonpool.kernel(SOURCE)
         assert kernel.native("f8") is False
         assert "interpreted" in kernel.explain("f8")
+        assert "(float32, f8)" in kernel.explain(np.float32, "f8")
         for inspect in (kernel.inspect_llvm, kernel.inspect_asm):
             with pytest.raises(RuntimeError, match="interpreted"):
                 inspect("f8")
