@@ -71,6 +71,7 @@ def test_chart(pools, terrain, tmp_path):
 
 
 def test_table_has_a_line_a_step(pools):
+    pytest.importorskip("matplotlib")
     from demo.__main__ import table, worker_counts
 
     step = fractal.step(pools, 4, 3, repeat=1)
