@@ -16,6 +16,7 @@ mp_status mp_guard_init(mp_guard *guard, mp_error *err)
     guard->running = NULL;
     guard->task = NULL;
     atomic_init(&guard->stop, MP_OK);
+    mp_escape_init(&guard->escape, &guard->stop);
     return MP_OK;
 }
 
@@ -77,9 +78,10 @@ lua_State *mp_guard_switch(mp_guard *guard, lua_State *to)
     pthread_mutex_lock(&guard->lock);
     lua_State *from = guard->running;
     guard->running = to;
+    pthread_mutex_unlock(&guard->lock);
+    /* Not under the lock: an escape may take the thread out of here. */
     if (mp_guard_stopping(guard))
         arm(to);
-    pthread_mutex_unlock(&guard->lock);
     return from;
 }
 

@@ -20,6 +20,7 @@
 
 #include <lua.h>
 
+#include "core/escape.h"
 #include "moonpool.h"
 
 typedef struct mp_guard {
@@ -27,6 +28,7 @@ typedef struct mp_guard {
     lua_State *running; /* guarded by lock; written by the worker only */
     const void *task;   /* guarded by lock */
     _Atomic int stop;   /* atomic; an mp_status, MP_OK: go on */
+    mp_escape escape;   /* see there */
 } mp_guard;
 
 mp_status mp_guard_init(mp_guard *guard, mp_error *err);

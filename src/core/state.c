@@ -58,6 +58,25 @@ static mp_status conclude(mp_state *state, int code, mp_error *err)
     return err->status;
 }
 
+/* What protected_call() returns when an escape ended it. */
+#define ESCAPED (-1)
+
+/* lua_pcall() with `nargs` arguments, no results and the message handler at
+ * `handler`, which an escape can leave. */
+static int protected_call(mp_state *state, int nargs, int handler)
+{
+    mp_escape *escape = &state->guard->escape;
+    if (sigsetjmp(escape->place, 0) != 0) {
+        state->torn = true;
+        mp_escape_open(escape);
+        return ESCAPED;
+    }
+    escape->on = 1;
+    int code = lua_pcall(state->L, nargs, 0, handler);
+    escape->on = 0;
+    return code;
+}
+
 mp_status mp_state_call(mp_state *state, lua_CFunction body, void *ud,
                         mp_error *err)
 {
@@ -77,9 +96,10 @@ mp_status mp_state_call(mp_state *state, lua_CFunction body, void *ud,
     lua_pushcfunction(L, on_error);
     lua_pushcfunction(L, body);
     lua_pushlightuserdata(L, ud);
-    int code = lua_pcall(L, 1, 0, top + 1);
+    int code = protected_call(state, 1, top + 1);
     state->err = outer;
-    lua_settop(L, top);
+    if (!state->torn)
+        lua_settop(L, top);
     return code == LUA_OK ? MP_OK : conclude(state, code, err);
 }
 
@@ -132,7 +152,9 @@ void mp_state_free(mp_state *state)
 {
     if (state == NULL)
         return;
-    lua_close(state->L);
+    if (!state->torn)
+        lua_close(state->L);
+    mp_memory_discard(&state->memory);
     for (int i = 0; i < state->nloaded; i++)
         mp_kernel_release(state->loaded[i].kernel);
     free(state);

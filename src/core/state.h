@@ -39,6 +39,7 @@ typedef struct mp_state {
     mp_random random;
     int worker;
     void *arrays;   /* borrowed; see mp_state_options */
+    bool torn;      /* an escape left it: it can only be freed */
     mp_error *err;  /* where mp_state_call() wants an error, or NULL */
     unsigned clock; /* stamp of the latest use of a kernel */
     int nloaded;

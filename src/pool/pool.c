@@ -288,6 +288,7 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
     }
     for (int i = 0; i < pool->nworkers; i++)
         mp_guard_stop(&pool->workers[i].guard, job, MP_CANCELLED);
+    mp__timer_watch(&pool->timer, pool, job);
 }
 
 bool mp__pool_leave(mp_pool *pool, mp_job *job)

@@ -21,6 +21,21 @@ void mp__timer_error(const mp_job *job, mp_error *err)
                  job->timeout < 1e-6 ? 0.0 : job->timeout);
 }
 
+/* How long a stop has time to take effect, and how often a worker is sent a
+ * signal after that, in ns. */
+#define PATIENCE INT64_C(30000000)
+#define INSISTENCE INT64_C(5000000)
+
+/* The workers that still are at a job that was stopped. */
+static void take_out(mp_pool *pool, const mp_job *job)
+{
+    for (int i = 0; i < pool->nworkers; i++) {
+        mp_worker *worker = &pool->workers[i];
+        if (worker->job == job)
+            mp_escape_send(&worker->guard.escape, worker->thread);
+    }
+}
+
 /* Stops what is due; the next deadline. With the lock held. */
 static int64_t stop_due(mp_timer *timer, mp_pool *pool)
 {
@@ -28,14 +43,17 @@ static int64_t stop_due(mp_timer *timer, mp_pool *pool)
     mp_job *following;
     for (mp_job *job = timer->first; job != NULL; job = following) {
         following = job->timed_following;
-        if (job->deadline <= now) {
+        if (job->deadline <= now && mp__job_stopped(job)) {
+            take_out(pool, job);
+            job->deadline = now + INSISTENCE;
+        } else if (job->deadline <= now) {
             mp_error err;
             mp__timer_error(job, &err);
             mp__timer_remove(timer, job);
             mp__pool_stop(pool, job, &err);
-        } else if (job->deadline < next) {
-            next = job->deadline;
         }
+        if (job->timed && job->deadline < next)
+            next = job->deadline;
     }
     return next;
 }
@@ -45,7 +63,7 @@ static void *run(void *ud)
     mp_pool *pool = ud;
     mp_timer *timer = &pool->timer;
     pthread_mutex_lock(&pool->lock);
-    while (!pool->stopping) {
+    while (!timer->ending) {
         timer->waking = stop_due(timer, pool);
         mp_clock_cond_wait(&timer->wake, &pool->lock, timer->waking);
     }
@@ -70,6 +88,7 @@ void mp__timer_destroy(mp_timer *timer, mp_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     bool started = timer->started;
+    timer->ending = true;
     pthread_cond_signal(&timer->wake);
     pthread_mutex_unlock(&pool->lock);
     if (started)
@@ -77,11 +96,9 @@ void mp__timer_destroy(mp_timer *timer, mp_pool *pool)
     pthread_cond_destroy(&timer->wake);
 }
 
-void mp__timer_add(mp_timer *timer, mp_job *job)
+/* Puts the job, which has a deadline, into the list. */
+static void insert(mp_timer *timer, mp_job *job)
 {
-    job->deadline = mp_clock_after(job->timeout);
-    if (job->deadline == MP_NEVER)
-        return;
     job->timed = true;
     job->timed_previous = NULL;
     job->timed_following = timer->first;
@@ -90,6 +107,23 @@ void mp__timer_add(mp_timer *timer, mp_job *job)
     timer->first = job;
     if (job->deadline < timer->waking)
         pthread_cond_signal(&timer->wake);
+}
+
+void mp__timer_add(mp_timer *timer, mp_job *job)
+{
+    job->deadline = mp_clock_after(job->timeout);
+    if (job->deadline != MP_NEVER)
+        insert(timer, job);
+}
+
+void mp__timer_watch(mp_timer *timer, mp_pool *pool, mp_job *job)
+{
+    mp__timer_remove(timer, job);
+    /* Without its thread a stop still works for all but single steps. */
+    if (mp__timer_start(timer, pool, NULL) != MP_OK)
+        return;
+    job->deadline = mp_clock_now() + PATIENCE;
+    insert(timer, job);
 }
 
 void mp__timer_remove(mp_timer *timer, mp_job *job)

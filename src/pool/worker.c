@@ -56,6 +56,7 @@ static void note_memory(mp_worker *worker)
         atomic_store_explicit(&worker->peak, peak, memory_order_relaxed);
 }
 
+#ifdef MP_HARD
 /* A full collection: protected, since what trusted code made may have
  * finalizers, which can fail. */
 static int collect(lua_State *L)
@@ -63,27 +64,20 @@ static int collect(lua_State *L)
     lua_gc(L, LUA_GCCOLLECT, 0);
     return 0;
 }
+#endif
 
-/* After a kernel was cut off: gives back what it left behind. A state that
- * stays more than half full even so is replaced, and so is one for which the
- * process had no memory: everybody else lacks it too. */
+/* After a kernel was cut off: gives back what it left behind. Not by a
+ * collection, which the kernel may have prepared to take for ever, and which
+ * nobody would stop: a state in which much is left is replaced. So is one for
+ * which the process had no memory, since everybody else lacks it too. */
 static void clean_state(mp_worker *worker, const mp_job *job)
 {
     mp_state *state = worker->state;
     if (job->kernel != NULL)
         mp_state_forget(state, job->kernel);
-    if (state->memory.starved) {
+    size_t used = mp_memory_used(&state->memory);
+    if (state->memory.starved || used > state->memory.limit / 4)
         drop_state(worker);
-        return;
-    }
-    size_t limit = state->memory.limit;
-    if (mp_memory_used(&state->memory) < limit / 8)
-        return;
-    mp_state_call(state, collect, NULL, NULL);
-    if (mp_memory_used(&state->memory) > limit / 2)
-        drop_state(worker);
-    else
-        note_memory(worker);
 }
 
 /* ---- running jobs ------------------------------------------------------- */
@@ -111,7 +105,7 @@ static mp_status run_step(mp_worker *worker, mp_job *job,
         status = step(worker, job, err);
     mp_guard_leave(&worker->guard);
     note_memory(worker);
-    if (!ready)
+    if (!ready || worker->state->torn)
         drop_state(worker);
     return status;
 }
@@ -153,6 +147,7 @@ static void *run(void *ud)
      * the rest of the process does. */
     uselocale(pool->locale);
     fesetenv(FE_DFL_ENV);
+    mp_escape_open(&worker->guard.escape);
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
         mp_job *job = mp__pool_take(pool, worker);

@@ -258,6 +258,50 @@ static void a_hoarding_state_is_replaced(void **data)
     (void)data;
 }
 
+#if !defined(__SANITIZE_THREAD__) /* It holds signals back. */
+/* Single steps of Lua that would take minutes: a table that grows while its
+ * keys form one chain, and the collection of ephemeron tables in a chain. */
+static void steps_that_take_for_ever_are_left(void **data)
+{
+    static const char *const kernels[] = {
+        "function(x) local t = {} for i = 1, 1e9 do t[i << 32] = true end end",
+        "function(x) local m, k = setmetatable({}, {__mode = 'k'}), {} "
+        "for i = 1, 1e5 do k[i] = {} end "
+        "for i = 1, #k - 1 do m[k[i]] = k[i + 1] end k = {k[1]} "
+        "while true do local garbage = {} end end",
+    };
+    mp_error err;
+    mp_job_options options = {.timeout = 0.2};
+    mp_pool_options roomy;
+    mp_pool *pool;
+    mp_pool_options_init(&roomy);
+    roomy.setup = "shared = 41";
+    roomy.setup_size = strlen(roomy.setup);
+    assert_ok(mp_pool_new(&roomy, &pool, &err), &err);
+    for (int i = 0; i < 4; i++) {
+        double number = 1;
+        mp_view view = vector(&number, MP_FLOAT64, 1);
+        mp_arg arg = {.view = &view};
+        mp_map_spec spec = {.kernel = make_kernel(kernels[i % 2]),
+                            .nargs = 1,
+                            .args = &arg,
+                            .nouts = 1,
+                            .outs = &view};
+        mp_job *job;
+        assert_ok(mp_map_start(pool, &spec, &options, &job, &err), &err);
+        assert_true(mp_job_wait(job, 20));
+        assert_int_equal(end_job(job, &err), MP_TIMEOUT);
+        mp_kernel_release(spec.kernel);
+        assert_ok(map_one(pool, "function(x) return x + shared end", &view,
+                          &view, &err),
+                  &err);
+        assert_true(number == 42);
+    }
+    mp_pool_free(pool);
+    (void)data;
+}
+#endif
+
 /* Trusted code can have finalizers, and those can fail when the state is
  * cleaned up. */
 static void a_finalizer_that_fails_ends_nothing(void **data)
@@ -323,6 +367,9 @@ int main(void)
         cmocka_unit_test(running_out_of_memory_is_survived),
         cmocka_unit_test(a_limit_too_small_is_an_error),
         cmocka_unit_test(a_hoarding_state_is_replaced),
+#if !defined(__SANITIZE_THREAD__)
+        cmocka_unit_test(steps_that_take_for_ever_are_left),
+#endif
         cmocka_unit_test(a_finalizer_that_fails_ends_nothing),
 #ifdef MP_HARD
         cmocka_unit_test(every_allocation_may_fail),

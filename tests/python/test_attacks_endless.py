@@ -725,3 +725,23 @@ def test_sort_killer(make_target):
 )
 def test_colliding_keys(target, body):
     target.times_out(body)
+
+
+# ---- single steps of Lua that last -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    cases(
+        # The collector looks at all of the chain for each link of it.
+        ephemerons="local m, k = setmetatable({}, {__mode = 'k'}), {}"
+        " for i = 1, 1e5 do k[i] = {} end"
+        " for i = 1, #k - 1 do m[k[i]] = k[i + 1] end k = {k[1]}"
+        " while true do local garbage = {} end",
+        # Strings are compared piece by piece between their NULs.
+        nuls="local a = ('\\0'):rep(1e7) local b = a .. 'b' a = a .. 'a'"
+        " while true do local less = a < b end",
+    ),
+)
+def test_long_steps(target, body):
+    target.times_out(body)
