@@ -724,7 +724,8 @@ def test_thousand_pools(run_python):
         round(300)
         gc.collect()
         assert rss() - first < 8 << 20, (start, first, rss())
-        assert rss() - start < 64 << 20, (start, rss())
+        # What the arenas of two thousand threads keep.
+        assert rss() - start < 160 << 20, (start, rss())
         # Dropped instead of closed.
         for _ in range(100):
             moonpool.Pool(2).map(inc, np.arange(3.0))
