@@ -9,20 +9,25 @@
  * one that took more than twice of it by one half as large. */
 #define CHUNK_NS INT64_C(500000)
 
-/* No chunk is more than this part of a worker's share. */
-#define CHUNK_PART 8
+/* A chunk is at most this part of a worker's share of what is left, so that
+ * workers end at nearly the same time; but no less than 1/LEAST_PART of what
+ * takes CHUNK_NS, so that it is worth taking. */
+#define SHARE_PART 4
+#define LEAST_PART 32
+
+/* No chunk has more items. */
+#ifdef MP_HARD
+#define MOST_ITEMS 1
+#else
+#define MOST_ITEMS (INT64_C(1) << 40)
+#endif
 
 void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
 {
-    int64_t most = job->end / worker->pool->nworkers / CHUNK_PART;
-#ifdef MP_HARD
-    most = 1;
-#endif
     *chunks = (mp_chunks){
         .worker = worker,
         .job = job,
         .size = 1,
-        .most = most < 1 || job->pinned ? 1 : most,
         .at = -1,
     };
 }
@@ -46,16 +51,24 @@ static void note(mp_chunks *chunks, int64_t now)
                                               .end = now});
 }
 
-static void adapt(mp_chunks *chunks, int64_t took)
+/* What a chunk of `count` items has taught about the size of the next. */
+static void adapt(mp_chunks *chunks, int64_t count, int64_t took)
 {
-    if (took < CHUNK_NS / 2)
+    if (took < CHUNK_NS / 2 && count == chunks->size && count < MOST_ITEMS)
         chunks->size *= 2;
-    else if (took > CHUNK_NS * 2)
+    else if (took > CHUNK_NS * 2 && chunks->size > 1)
         chunks->size /= 2;
-    if (chunks->size > chunks->most)
-        chunks->size = chunks->most;
-    if (chunks->size < 1)
-        chunks->size = 1;
+}
+
+/* How many of the `left` items to take. */
+static int64_t next_size(const mp_chunks *chunks, int64_t left)
+{
+    int64_t size = left / chunks->worker->pool->nworkers / SHARE_PART;
+    if (size < chunks->size / LEAST_PART)
+        size = chunks->size / LEAST_PART;
+    if (size > chunks->size)
+        size = chunks->size;
+    return size < 1 ? 1 : size;
 }
 
 static bool take_pinned(mp_chunks *chunks)
@@ -75,14 +88,17 @@ static bool take(mp_chunks *chunks)
     /* Relaxed: items are independent; results are published by the lock that
      * a worker takes when it leaves the job. The look before the addition
      * keeps the counter from running over. */
-    if (atomic_load_explicit(&job->next, memory_order_relaxed) >= job->end)
+    int64_t left =
+        job->end - atomic_load_explicit(&job->next, memory_order_relaxed);
+    if (left <= 0)
         return false;
-    int64_t lo = atomic_fetch_add_explicit(&job->next, chunks->size,
-                                           memory_order_relaxed);
+    int64_t size = next_size(chunks, left);
+    int64_t lo =
+        atomic_fetch_add_explicit(&job->next, size, memory_order_relaxed);
     if (lo >= job->end)
         return false;
     chunks->lo = lo;
-    chunks->hi = job->end - lo > chunks->size ? lo + chunks->size : job->end;
+    chunks->hi = job->end - lo > size ? lo + size : job->end;
     return true;
 }
 
@@ -94,7 +110,7 @@ bool mp__chunks_next(mp_chunks *chunks)
         note(chunks, now);
         add(&chunks->worker->items, count);
         add(&chunks->job->done, count);
-        adapt(chunks, now - chunks->start);
+        adapt(chunks, count, now - chunks->start);
     }
     chunks->start = now;
     if (chunks->job->pinned ? take_pinned(chunks) : take(chunks)) {

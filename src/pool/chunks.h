@@ -13,7 +13,6 @@ typedef struct mp_chunks {
     mp_job *job;
     int64_t lo, hi; /* the chunk at hand, empty before the first */
     int64_t size;   /* of the next one */
-    int64_t most;   /* size never exceeds this, for balance */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
     int64_t at;     /* the item at hand, for errors; the body sets it */
 } mp_chunks;
