@@ -696,7 +696,7 @@ def test_little_address_space(run_python):
 @pytest.mark.slow_asan
 def test_thousand_pools(run_python):
     run_python("""
-        import ctypes, gc, os, resource
+        import ctypes, gc, os, resource, time
         import numpy as np
         import moonpool
         def rss():
@@ -704,6 +704,8 @@ def test_thousand_pools(run_python):
             ctypes.CDLL(None).malloc_trim(0)
             return int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize()
         def threads():
+            # One that has been joined is listed for a moment yet.
+            time.sleep(0.1)
             return len(os.listdir('/proc/self/task'))
         inc = "function(x) return x + 1 end"
         def round(count):
