@@ -5,7 +5,11 @@ import os
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()"),
+    # AddressSanitizer's allocator has locks that a fork may find taken.
+    pytest.mark.slow_asan,
+]
 
 # Newer Pythons warn of what is tested here.
 QUIET = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
