@@ -9,8 +9,8 @@
  *             what the setup adds.
  *
  * An environment has copies of what `names` lists, one level deep, instead of
- * read-only proxies: a copy costs about 10 us once for a kernel and a worker,
- * a proxy two failed look-ups for each math.sqrt. */
+ * read-only proxies: a copy is made once for a kernel and a worker,
+ * a proxy costs two failed look-ups for each math.sqrt. */
 #include "core/sandbox.h"
 
 #include <lauxlib.h>
