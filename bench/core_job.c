@@ -10,9 +10,8 @@ static mp_status take_all(mp_worker *worker, mp_job *job, mp_error *err)
     (void)err;
     mp_chunks chunks;
     mp__chunks_init(&chunks, worker, job);
-    chunks.most = 1; /* Chunks of nothing would grow without end. */
-    while (mp__chunks_next(&chunks)) {
-    }
+    while (mp__chunks_next(&chunks))
+        chunks.size = 1; /* Chunks of nothing would grow without end. */
     return MP_OK;
 }
 

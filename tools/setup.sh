@@ -62,7 +62,7 @@ needs_build() {
 
 needs_test() {
     needs_lint
-    need libcmocka-dev module cmocka
+    needs_bench
 }
 
 needs_lint() {
