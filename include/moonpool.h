@@ -41,8 +41,9 @@ extern "C" {
 #define MP_MAX_NDIM 64
 /* The most arguments, and the most results, of one kernel call. */
 #define MP_MAX_ARGS 64
-/* The longest kernel source, in bytes: 4 MiB. */
-#define MP_MAX_SOURCE 4194304
+/* The longest kernel source, in bytes: 256 KiB. What takes quadratic time to
+ * compile is bounded by it. */
+#define MP_MAX_SOURCE 262144
 
 /* ---- status and error --------------------------------------------------- */
 

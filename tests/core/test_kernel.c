@@ -183,6 +183,7 @@ static void the_size_is_limited(void **data)
     (void)data;
     mp_error err;
     mp_kernel *kernel;
+    assert_int_equal(MP_MAX_SOURCE, 256 * 1024);
     char *text = filled(' ', MP_MAX_SOURCE + 1);
     assert_int_equal(
         mp_kernel_new(text, MP_MAX_SOURCE + 1, NULL, &kernel, &err), MP_VALUE);
@@ -198,7 +199,7 @@ static void absurd_sources_end_cleanly(void **data)
     (void)data;
     mp_error err;
     mp_kernel *kernel;
-    size_t size = 1000000;
+    size_t size = MP_MAX_SOURCE;
     char *text = filled('(', size);
     memcpy(text, "return ", 7);
     assert_int_equal(mp_kernel_new(text, size, NULL, &kernel, &err), MP_SYNTAX);
