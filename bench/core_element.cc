@@ -6,37 +6,50 @@
 namespace
 {
 
-constexpr int64_t STEPS = 5000;
-constexpr int64_t UNROLLED = 8;
-constexpr int64_t COUNT = STEPS * UNROLLED;
-constexpr int ROUNDS = 500;
+constexpr int64_t STEPS = 2500;
+constexpr int64_t UNROLLED = 16;
+constexpr int64_t PASSES = 4;
+constexpr int64_t COUNT = STEPS * UNROLLED * PASSES;
+constexpr int ROUNDS = 200;
 
-/* Both sides run the same function. Eight accesses in a step make the loop
- * around them cheap. */
+/* Both sides run the same function. Sixteen accesses in a step make the loop
+ * around them cheap, several passes the way to a worker. */
 constexpr char READ[] = R"(
     return function(_, a, steps)
       local x
-      for i = 1, steps do
-        x = a[i] x = a[i] x = a[i] x = a[i]
-        x = a[i] x = a[i] x = a[i] x = a[i]
+      for pass = 1, 4 do
+        for i = 1, steps do
+          x = a[i] x = a[i] x = a[i] x = a[i]
+          x = a[i] x = a[i] x = a[i] x = a[i]
+          x = a[i] x = a[i] x = a[i] x = a[i]
+          x = a[i] x = a[i] x = a[i] x = a[i]
+        end
       end
     end)";
 
 constexpr char WRITE[] = R"(
     return function(_, a, steps)
       local x = 0.5
-      for i = 1, steps do
-        a[i] = x a[i] = x a[i] = x a[i] = x
-        a[i] = x a[i] = x a[i] = x a[i] = x
+      for pass = 1, 4 do
+        for i = 1, steps do
+          a[i] = x a[i] = x a[i] = x a[i] = x
+          a[i] = x a[i] = x a[i] = x a[i] = x
+          a[i] = x a[i] = x a[i] = x a[i] = x
+          a[i] = x a[i] = x a[i] = x a[i] = x
+        end
       end
     end)";
 
 constexpr char READ_ROW[] = R"(
     return function(_, a, steps)
       local x
-      for i = 1, steps do
-        x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
-        x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
+      for pass = 1, 4 do
+        for i = 1, steps do
+          x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
+          x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
+          x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
+          x = a[1][i] x = a[1][i] x = a[1][i] x = a[1][i]
+        end
       end
     end)";
 
