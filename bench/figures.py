@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import moonpool
-from bench import report
+from bench import report, stocklua
 from bench.harness import measure
 from bench.host import Host, machine
 from bench.kernels import mandelbrot
@@ -174,7 +174,10 @@ def beside_lupa(rounds: int = 60) -> Iterator[Figure]:
         names = "lupa", "moonpool N"
         times = measure(mandelbrot, host, scale=0.3, rounds=rounds, seconds=30, names=names)
     if "lupa" in times:
-        what = "Mandelbrot by rows, against lupa in threads (Lua 5.3)"
+        what = (
+            "Mandelbrot by rows, against lupa in threads "
+            f"(their interpreters alone: {stocklua.beside_lupa():.2f} x)"
+        )
         yield at_least(what, times["lupa"].best / times["moonpool N"].best, 1.0, " x")
 
 

@@ -105,12 +105,30 @@ static inline mp_misfit mp_element_store_native(lua_State *L, int index,
             return MP_FITS;
         }
         break;
+    case MP_INT32:
+        if (lua_isinteger(L, index)) {
+            int64_t value = lua_tointegerx(L, index, NULL);
+            int32_t narrow = (int32_t)value;
+            if (narrow != value)
+                return MP_MISFIT_RANGE;
+            memcpy(at, &narrow, sizeof narrow);
+            return MP_FITS;
+        }
+        break;
+    case MP_UINT8:
+        if (lua_isinteger(L, index)) {
+            int64_t value = lua_tointegerx(L, index, NULL);
+            uint8_t narrow = (uint8_t)value;
+            if (narrow != value)
+                return MP_MISFIT_RANGE;
+            memcpy(at, &narrow, sizeof narrow);
+            return MP_FITS;
+        }
+        break;
     case MP_BOOL:
     case MP_INT8:
-    case MP_UINT8:
     case MP_INT16:
     case MP_UINT16:
-    case MP_INT32:
     case MP_UINT32:
     case MP_UINT64:
     case MP_FLOAT16:

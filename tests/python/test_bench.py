@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench import figures, peers, report, soak
+from bench import figures, peers, report, soak, stocklua
 from bench.harness import PEERS, Time, measure
 from bench.host import Host, machine
 from bench.kernels import ALL
@@ -82,3 +82,12 @@ def test_soak_leaves_no_thread():
 
 def test_soak_interrupt():
     assert soak.interrupt(1)["seconds"] < 10
+
+
+def test_stock_lua_is_the_same_language():
+    lupa = pytest.importorskip("lupa.lua53")
+    function = stocklua.StockLua(stocklua.LOOP)
+    assert function(100) == lupa.LuaRuntime().execute(stocklua.LOOP)(100) > 0
+    function.close()
+    with pytest.raises(ValueError, match="not a chunk"):
+        stocklua.StockLua("return 1 +")
