@@ -56,7 +56,6 @@ static void note_memory(mp_worker *worker)
         atomic_store_explicit(&worker->peak, peak, memory_order_relaxed);
 }
 
-#ifdef MP_HARD
 /* A full collection: protected, since what trusted code made may have
  * finalizers, which can fail. */
 static int collect(lua_State *L)
@@ -64,19 +63,61 @@ static int collect(lua_State *L)
     lua_gc(L, LUA_GCCOLLECT, 0);
     return 0;
 }
-#endif
 
-/* After a kernel was cut off: gives back what it left behind. Not by a
- * collection, which the kernel may have prepared to take for ever, and which
- * nobody would stop: a state in which much is left is replaced. So is one for
- * which the process had no memory, since everybody else lacks it too. */
-static void clean_state(mp_worker *worker, const mp_job *job)
+/* Runs the setup in a new state, and notes what it left. */
+static mp_status set_up(mp_worker *worker, mp_error *err)
 {
     mp_state *state = worker->state;
-    if (job->kernel != NULL)
-        mp_state_forget(state, job->kernel);
-    size_t used = mp_memory_used(&state->memory);
-    if (state->memory.starved || used > state->memory.limit / 4)
+    const mp_kernel *setup = worker->pool->setup;
+    mp_status status = MP_OK;
+    if (setup != NULL)
+        status = mp_state_setup(state, setup, err);
+    if (setup != NULL && status == MP_OK)
+        mp_state_call(state, collect, NULL, NULL);
+    worker->base = mp_memory_used(&state->memory);
+    return status;
+}
+
+/* Whether more than this part of what the setup left free is in use. */
+static bool is_full(const mp_worker *worker, size_t part)
+{
+    const mp_memory *memory = &worker->state->memory;
+    size_t used = mp_memory_used(memory);
+    return used > worker->base &&
+           used - worker->base > (memory->limit - worker->base) / part;
+}
+
+/* What a job may leave in a state, so that no other job lacks it: one part in
+ * so many. */
+#define KEPT_PART 2
+#define KEPT_PART_CUT_OFF 4
+
+static bool is_cut_off(mp_status status)
+{
+    return status != MP_OK && status != MP_LUA;
+}
+
+/* At the end of a job's step: what is garbage is not left behind. This is a
+ * part of the job still, whose kernel may have prepared it to take for ever. */
+static void collect_garbage(mp_worker *worker, const mp_job *job,
+                            mp_status status)
+{
+    if (!is_cut_off(status) && !mp__job_stopped(job) &&
+        is_full(worker, KEPT_PART))
+        mp_state_call(worker->state, collect, NULL, NULL);
+}
+
+/* After a job: gives back what it left behind. A kernel that was cut off is
+ * forgotten, and a state in which much is left is replaced; not collected, for
+ * nobody would stop that any more. A state for which the process had no memory
+ * is replaced too, since everybody else lacks it. */
+static void tidy_state(mp_worker *worker, const mp_job *job, mp_status status)
+{
+    bool cut_off = is_cut_off(status);
+    if (cut_off && job->kernel != NULL)
+        mp_state_forget(worker->state, job->kernel);
+    if (worker->state->memory.starved ||
+        is_full(worker, cut_off ? KEPT_PART_CUT_OFF : KEPT_PART))
         drop_state(worker);
 }
 
@@ -95,14 +136,16 @@ static mp_status run_step(mp_worker *worker, mp_job *job,
     if (status != MP_OK)
         return status;
     /* A state is of no use before all of its setup has run. */
-    bool ready = !fresh || worker->pool->setup == NULL;
+    bool ready = !fresh;
     mp_guard_enter(&worker->guard, worker->state->L, job);
     if (!ready && !mp__job_stopped(job)) {
-        status = mp_state_setup(worker->state, worker->pool->setup, err);
-        ready = status == MP_OK;
+        status = set_up(worker, err);
+        ready = status == MP_OK && !worker->state->torn;
     }
-    if (ready && !mp__job_stopped(job))
+    if (ready && !mp__job_stopped(job)) {
         status = step(worker, job, err);
+        collect_garbage(worker, job, status);
+    }
     mp_guard_leave(&worker->guard);
     note_memory(worker);
     if (!ready || worker->state->torn)
@@ -129,8 +172,8 @@ static void run_job(mp_worker *worker, mp_job *job)
     } while (mp__pool_leave(pool, job));
     worker->job = NULL;
     pthread_mutex_unlock(&pool->lock);
-    if (worker->state != NULL && status != MP_OK && status != MP_LUA)
-        clean_state(worker, job);
+    if (worker->state != NULL)
+        tidy_state(worker, job, status);
 #ifdef MP_HARD
     if (worker->state != NULL)
         mp_state_call(worker->state, collect, NULL, NULL);

@@ -21,6 +21,7 @@ typedef struct mp_worker {
     mp_job *job;       /* guarded by the pool's lock; what it works at */
     mp_state *state;   /* worker thread only; NULL until the first job */
     mp_arrays *arrays; /* worker thread only; lives as long as the state */
+    size_t base;       /* worker thread only; bytes in use after the setup */
 
     _Atomic int64_t chunks; /* atomic; see mp_worker_stats */
     _Atomic int64_t items;  /* atomic */

@@ -230,9 +230,41 @@ static void a_limit_too_small_is_an_error(void **data)
     (void)data;
 }
 
-/* What stays reachable through another kernel is not given back: then the
- * state as a whole is. */
+/* What a kernel keeps must not be what another one lacks: half of the limit is
+ * there for each. */
 static void a_hoarding_state_is_replaced(void **data)
+{
+    static const int strings[] = {1500, 2800, 3800};
+    double number = 1;
+    mp_error err;
+    mp_worker_stats stats;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    for (int i = 0; i < 3; i++) {
+        mp_pool *pool = make_small_pool((size_t)4 << 20, true);
+        for (int round = 0; round < 3; round++) {
+            char source[200];
+            snprintf(source, sizeof source,
+                     "hoard = {} for i = 1, %d do hoard[i] = "
+                     "('x'):rep(1000) .. i end "
+                     "return function(x) return #hoard end",
+                     strings[i]);
+            assert_ok(map_one(pool, source, &view, &view, &err), &err);
+            assert_true(number == strings[i]);
+            assert_ok(map_one(pool, "function(x) return #('z'):rep(900000) end",
+                              &view, &view, &err),
+                      &err);
+            assert_true(number == 900000);
+        }
+        mp_pool_stats(pool, 0, &stats);
+        assert_int_equal(stats.states, i == 0 ? 1 : 4);
+        mp_pool_free(pool);
+    }
+    (void)data;
+}
+
+/* After a kernel that was cut off a state is replaced earlier: what the kernel
+ * left is not collected yet. */
+static void a_state_that_was_cut_off_is_replaced(void **data)
 {
     double number = 1;
     mp_error err;
@@ -240,20 +272,84 @@ static void a_hoarding_state_is_replaced(void **data)
     mp_view view = vector(&number, MP_FLOAT64, 1);
     mp_pool *pool = make_small_pool((size_t)4 << 20, true);
     assert_ok(map_one(pool,
-                      "hoard = {} for i = 1, 2800 do hoard[i] = "
+                      "hoard = {} for i = 1, 1500 do hoard[i] = "
                       "('x'):rep(1000) .. i end "
                       "return function(x) return #hoard end",
                       &view, &view, &err),
               &err);
-    assert_int_equal(map_one(pool, "function(x) return #('z'):rep(2e6) end",
-                             &view, &view, &err),
-                     MP_LUA_MEMORY);
+    assert_fails(map_one(pool, "function(x) return #('z'):rep(4e6) end", &view,
+                         &view, &err),
+                 MP_LUA_MEMORY, &err, "4096 KiB");
     assert_ok(map_one(pool, "function(x) return #('z'):rep(1000000) end", &view,
                       &view, &err),
               &err);
     assert_true(number == 1000000);
     mp_pool_stats(pool, 0, &stats);
     assert_int_equal(stats.states, 2);
+    mp_pool_free(pool);
+    (void)data;
+}
+
+static void what_is_small_is_kept(void **data)
+{
+    double number = 1;
+    mp_error err;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    mp_pool *pool = make_small_pool((size_t)4 << 20, true);
+    for (int i = 1; i <= 5; i++) {
+        number = 0;
+        assert_ok(map_one(pool,
+                          "local cache, calls = ('x'):rep(500000), 0 "
+                          "return function(x) calls = calls + 1 "
+                          "return calls end",
+                          &view, &view, &err),
+                  &err);
+        assert_true(number == i);
+        assert_works(pool);
+    }
+    mp_pool_free(pool);
+    (void)data;
+}
+
+/* What the setup leaves is not held against the kernels. */
+static void a_large_setup_is_kept(void **data)
+{
+    double number;
+    mp_error err;
+    mp_worker_stats stats;
+    mp_pool_options options;
+    mp_pool *pool;
+    mp_view view = vector(&number, MP_FLOAT64, 1);
+    mp_pool_options_init(&options);
+    options.workers = 1;
+    options.memory_limit = (size_t)4 << 20;
+    options.setup = "for i = 1, 10 do local garbage = ('y'):rep(800000) end "
+                    "large = {} for i = 1, 600 do "
+                    "large[i] = ('x'):rep(2000) .. i end";
+    options.setup_size = strlen(options.setup);
+    assert_ok(mp_pool_new(&options, &pool, &err), &err);
+    for (int i = 1; i <= 5; i++) {
+        number = 0;
+        assert_ok(map_one(pool,
+                          "local cache, calls = ('x'):rep(500000), 0 "
+                          "return function(x) calls = calls + 1 "
+                          "return calls + #large end",
+                          &view, &view, &err),
+                  &err);
+        assert_true(number == i + 600);
+    }
+    mp_pool_stats(pool, 0, &stats);
+    assert_int_equal(stats.states, 1);
+    assert_ok(map_one(pool,
+                      "kept = {} for i = 1, 800 do "
+                      "kept[i] = ('x'):rep(2000) .. i end "
+                      "return function(x) return #kept end",
+                      &view, &view, &err),
+              &err);
+    assert_ok(map_one(pool, "function(x) return #('z'):rep(1000000) end", &view,
+                      &view, &err),
+              &err);
+    assert_true(number == 1000000);
     mp_pool_free(pool);
     (void)data;
 }
@@ -367,6 +463,9 @@ int main(void)
         cmocka_unit_test(running_out_of_memory_is_survived),
         cmocka_unit_test(a_limit_too_small_is_an_error),
         cmocka_unit_test(a_hoarding_state_is_replaced),
+        cmocka_unit_test(a_state_that_was_cut_off_is_replaced),
+        cmocka_unit_test(what_is_small_is_kept),
+        cmocka_unit_test(a_large_setup_is_kept),
 #if !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(steps_that_take_for_ever_are_left),
 #endif

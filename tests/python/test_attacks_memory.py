@@ -132,30 +132,59 @@ def test_kept_globals(make_target):
             for i = 1, n do kept[#kept + 1] = ('x'):rep(1000) .. #kept end
             return #kept
         end""")
-    refused = 0
-    for _ in range(40):
-        try:
-            target.pool.submit(keeps, 500).result()
-        except moonpool.LuaMemoryError:
-            refused += 1
-            target.check()
-            # What it kept is gone.
-            assert target.pool.stats()["memory"] < LIMIT // 8
-    assert refused > 1
+    # Each fills about an eighth of the limit. Where it would be more than half it is gone.
+    lengths = [target.pool.submit(keeps, 500).result() for _ in range(40)]
+    assert lengths[:3] == [500, 1000, 1500]
+    assert max(lengths) < 2500
+    assert lengths.count(500) > 5
+    # What it fills in one call is not kept at all.
+    with pytest.raises(moonpool.LuaMemoryError):
+        target.pool.submit(keeps, 100_000).result()
+    target.check()
+    assert target.pool.stats()["memory"] < LIMIT // 8
 
 
 def test_many_kernels(make_target):
-    """Kernels that each keep a little, until there is no room for one that keeps nothing."""
+    """Kernels that each keep a little, as if until there is no room for one that keeps nothing."""
     target = make_target(timeout=5.0, memory=LIMIT, workers=1)
-    refused = 0
     for i in range(150):
         source = f"local kept = ('x'):rep(100000) .. {i} return function(x) return x + #kept end"
-        try:
-            target.pool.map(source, bytearray(8))
-        except moonpool.LuaMemoryError:
-            refused += 1
-            target.check()
-    assert refused > 1
+        target.pool.map(source, bytearray(8))
+        target.call("return #('x'):rep(800000)")
+    target.check()
+
+
+def test_hoarding(make_target):
+    """What one kernel keeps another one does not lack."""
+    target = make_target(timeout=5.0, memory=LIMIT, workers=1)
+    for size in (500, 1000, 2000, 3000, 3500):
+        hoard = f"kept = {{}} for i = 1, {size} do kept[i] = ('x'):rep(1000) .. i end"
+        for source in (
+            f"{hoard} return function(x) return #kept end",
+            f"return function(x) {hoard} return #kept end",
+            f"return function(x) {hoard} error('enough') end",
+        ):
+            with contextlib.suppress(moonpool.LuaError):
+                assert target.pool.submit(source, 1).result() == size
+            assert target.call("return #('x'):rep(900000)") == 900_000
+    target.check()
+
+
+def test_hoarding_slowly(make_target):
+    """A hoard whose collection takes long is at the expense of who made it."""
+    target = make_target(timeout=0.3, memory=16 << 20, workers=1)
+    body = """
+        local large = ('x'):rep(7000000)
+        weak, keys = setmetatable({}, {__mode = 'k'}), {}
+        for i = 1, 40000 do keys[i] = {} end
+        for i = 1, #keys - 1 do weak[keys[i]] = keys[i + 1] end
+        keys = {keys[1]}
+        return 1"""
+    for _ in range(3):
+        with contextlib.suppress(moonpool.KernelTimeout):
+            target.call(body)
+        assert target.call("return #('x'):rep(4000000)") == 4_000_000
+    target.check()
 
 
 def test_setup_fills_memory(bounded):
