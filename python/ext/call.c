@@ -49,49 +49,55 @@ PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
 
 /* ---- submit, broadcast, setup ------------------------------------------- */
 
-static PyObject *start_call(mpy_pool *pool, PyObject *const *args,
-                            mpy_operands *arrays, mp_call_spec *spec,
-                            mpy_launching *l)
+/* pack(args): a message as bytes, and the operands that it refers to. */
+PyObject *mpy_start_pack(PyObject *module, PyObject *args)
 {
-    mp_view *views = mpy_operands_views(arrays);
-    if (views == NULL)
+    mpy_state *state = PyModule_GetState(module);
+    mpy_operands *arrays = mpy_operands_new(state, 0);
+    if (arrays == NULL)
         return NULL;
-    spec->views = views;
-    spec->nviews = (int)arrays->count;
-    PyObject *result = NULL;
-    mpy_job *job = mpy_job_new(pool, MPY_SORT_CALL, args[0], args[4]);
-    if (job != NULL) {
-        mpy_job_take(job, arrays, NULL, NULL);
-        result = mpy_launch(job, l);
-    }
-    PyMem_Free(views);
-    return result;
+    mp_message message = {0};
+    PyObject *bytes = NULL;
+    if (mpy_message_write(state, args, arrays, &message) == 0)
+        bytes =
+            PyBytes_FromStringAndSize(message.data, (Py_ssize_t)message.size);
+    mp_message_destroy(&message);
+    if (bytes != NULL)
+        return Py_BuildValue("NN", bytes, (PyObject *)arrays);
+    mpy_launch_drop(arrays);
+    return NULL;
 }
 
-/* call_start(kernel, args, broadcast, timeout, owner) */
+/* call_start(kernel, message, arrays, broadcast, timeout, owner) */
 PyObject *mpy_start_call(PyObject *object, PyObject *const *args,
                          Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
-    mp_call_spec spec = {0};
+    mp_call_spec spec = {.broadcast = nargs > 3 && args[3] == Py_True};
     mpy_launching l = {.spec = {.call = &spec}};
-    if (mpy_launch_count(nargs, 5) < 0 ||
+    mpy_operands *arrays;
+    char *message;
+    Py_ssize_t size;
+    if (mpy_launch_count(nargs, 6) < 0 ||
         (spec.kernel = mpy_kernel_of(pool->state, args[0])) == NULL ||
-        mpy_launch_timeout(args[3], &l.options.timeout) < 0)
+        PyBytes_AsStringAndSize(args[1], &message, &size) < 0 ||
+        (arrays = mpy_operands_of(pool->state, args[2])) == NULL ||
+        mpy_launch_timeout(args[4], &l.options.timeout) < 0)
         return NULL;
-    spec.broadcast = args[2] == Py_True;
-    mpy_operands *arrays = mpy_operands_new(pool->state, 0);
-    if (arrays == NULL)
+    mp_view *views = mpy_operands_views(arrays);
+    if (views == NULL)
         return NULL;
-    mp_message message = {0};
+    spec.message = message;
+    spec.size = (size_t)size;
+    spec.views = views;
+    spec.nviews = (int)arrays->count;
     PyObject *result = NULL;
-    if (mpy_message_write(pool->state, args[1], arrays, &message) == 0) {
-        spec.message = message.data;
-        spec.size = message.size;
-        result = start_call(pool, args, arrays, &spec, &l);
+    mpy_job *job = mpy_job_new(pool, MPY_SORT_CALL, args[0], args[5]);
+    if (job != NULL) {
+        mpy_job_take(job, arrays, NULL, NULL);
+        result = mpy_launch(job, &l);
     }
-    mp_message_destroy(&message);
-    mpy_launch_drop(arrays);
+    PyMem_Free(views);
     return result;
 }
 

@@ -87,13 +87,10 @@ static void end(mpy_job *self)
  * the job has been stopped and has ended. */
 static int check_signals(mpy_job *self)
 {
-    unsigned long before = mpy_pool_handler_enter(self->pool);
     int result = PyErr_CheckSignals();
-    mpy_pool_handler_leave(self->pool, before);
-    if (result == 0 || !is_ours(self))
-        return result;
-    end(self);
-    return -1;
+    if (result < 0 && is_ours(self))
+        end(self);
+    return result;
 }
 
 int mpy_job_wait(mpy_job *self, double seconds)

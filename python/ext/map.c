@@ -117,16 +117,20 @@ PyObject *mpy_start_map_now(PyObject *object, PyObject *const *args,
     mpy_pool *pool = (mpy_pool *)object;
     double timeout;
     if (mpy_launch_count(nargs, 5) < 0 ||
-        mpy_launch_timeout(args[4], &timeout) < 0 || mpy_pool_enter(pool) < 0)
+        mpy_launch_timeout(args[4], &timeout) < 0)
         return NULL;
     map_operands with = {NULL, NULL, NULL};
+    mpy_use use;
     int result = read_map(pool->state, args, &with);
     if (result == 0)
+        result = mpy_pool_enter(pool, &use);
+    if (result == 0) {
         result = map_now(pool, args[0], &with, timeout);
+        mpy_pool_leave(pool, &use);
+    }
     mpy_launch_drop(with.inputs);
     mpy_launch_drop(with.where);
     mpy_launch_drop(with.outs);
-    mpy_pool_leave(pool);
     return result < 0 ? NULL : Py_NewRef(args[2]);
 }
 

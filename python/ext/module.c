@@ -92,6 +92,7 @@ static PyObject *module_allocate(PyObject *module, PyObject *const *args,
 static PyMethodDef module_methods[] = {
     {"allocate", MPY_METHOD(module_allocate), METH_FASTCALL, NULL},
     {"worker_count", module_worker_count, METH_NOARGS, NULL},
+    {"pack", mpy_start_pack, METH_O, NULL},
     {"map_shape", MPY_METHOD(mpy_start_map_shape), METH_FASTCALL, NULL},
     {"reduce_shape", MPY_METHOD(mpy_start_reduce_shape), METH_FASTCALL, NULL},
     {"widen", MPY_METHOD(module_widen), METH_FASTCALL, NULL},

@@ -29,7 +29,7 @@ static int gate_init(mpy_pool *self)
         (void)pthread_cond_destroy(&self->idle);
         goto fail;
     }
-    self->users = 0;
+    self->uses = NULL;
     return 0;
 fail:
     PyErr_SetString(PyExc_RuntimeError, "no mutex could be made");
@@ -111,26 +111,40 @@ static void pool_dealloc(PyObject *object)
 
 /* ---- the gate ----------------------------------------------------------- */
 
-int mpy_pool_enter(mpy_pool *self)
+static void link_use(mpy_pool *self, mpy_use *use, unsigned long thread)
+{
+    use->thread = thread;
+    use->epoch = self->epoch;
+    (void)pthread_mutex_lock(&self->lock);
+    use->link = &self->uses;
+    use->next = self->uses;
+    if (use->next != NULL)
+        use->next->link = &use->next;
+    self->uses = use;
+    (void)pthread_mutex_unlock(&self->lock);
+}
+
+int mpy_pool_enter(mpy_pool *self, mpy_use *use)
 {
     if (self->closed || self->pool == NULL) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the pool is closed: make a new moonpool.Pool()");
         return -1;
     }
-    (void)pthread_mutex_lock(&self->lock);
-    self->users++;
-    (void)pthread_mutex_unlock(&self->lock);
+    link_use(self, use, PyThread_get_thread_ident());
     return 0;
 }
 
-void mpy_pool_leave(mpy_pool *self)
+void mpy_pool_leave(mpy_pool *self, mpy_use *use)
 {
+    /* A call that a fork has cut off was forgotten by abandon(). */
+    if (use->epoch != self->epoch)
+        return;
     (void)pthread_mutex_lock(&self->lock);
-    /* Calls that a fork has cut off were counted out by abandon(). */
-    if (self->users > 0)
-        self->users--;
-    bool last = self->users == 0;
+    *use->link = use->next;
+    if (use->next != NULL)
+        use->next->link = use->link;
+    bool last = self->uses == NULL;
     if (last)
         (void)pthread_cond_broadcast(&self->idle);
     (void)pthread_mutex_unlock(&self->lock);
@@ -138,16 +152,16 @@ void mpy_pool_leave(mpy_pool *self)
         free_pool(self);
 }
 
-unsigned long mpy_pool_handler_enter(mpy_pool *self)
+/* Whether this thread is in a call, which cannot end while it waits. */
+static bool is_inside(mpy_pool *self)
 {
-    unsigned long before = self->handler;
-    self->handler = PyThread_get_thread_ident();
-    return before;
-}
-
-void mpy_pool_handler_leave(mpy_pool *self, unsigned long before)
-{
-    self->handler = before;
+    unsigned long me = PyThread_get_thread_ident();
+    (void)pthread_mutex_lock(&self->lock);
+    const mpy_use *use = self->uses;
+    while (use != NULL && use->thread != me)
+        use = use->next;
+    (void)pthread_mutex_unlock(&self->lock);
+    return use != NULL;
 }
 
 /* Waiting for the gate to be idle, one turn. */
@@ -167,9 +181,9 @@ static void idle_body(void *ud)
     until.tv_nsec = nanoseconds % 1000000000L;
     (void)pthread_mutex_lock(&w->pool->lock);
     int result = 0;
-    while (w->pool->users > 0 && result != ETIMEDOUT)
+    while (w->pool->uses != NULL && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&w->pool->idle, &w->pool->lock, &until);
-    w->idle = w->pool->users == 0;
+    w->idle = w->pool->uses == NULL;
     (void)pthread_mutex_unlock(&w->pool->lock);
 }
 
@@ -219,8 +233,8 @@ static PyObject *pool_close(PyObject *object, PyObject *cancel)
 }
 
 /* free(seconds): waits for the calls that use the pool, then frees it. False
- * where they have not ended in time; where the caller is a signal handler
- * inside of one, the last of them frees the pool. */
+ * where they have not ended in time; where one of them is this thread's, the
+ * last of them frees the pool. */
 static PyObject *pool_free(PyObject *object, PyObject *seconds)
 {
     mpy_pool *self = (mpy_pool *)object;
@@ -228,7 +242,7 @@ static PyObject *pool_free(PyObject *object, PyObject *seconds)
     if (limit == -1 && PyErr_Occurred())
         return NULL;
     self->closed = true;
-    if (self->handler == PyThread_get_thread_ident()) {
+    if (is_inside(self)) {
         self->orphan = true;
         Py_RETURN_FALSE;
     }
@@ -276,8 +290,14 @@ static PyObject *pool_next_ended(PyObject *object, PyObject *seconds)
     if (limit == -1 && PyErr_Occurred())
         return NULL;
     taking t = {self->pool, limit, NULL};
-    if (t.pool != NULL)
+    if (t.pool != NULL) {
+        /* Until it returns nobody may free the pool; but the thread makes no
+         * call. */
+        mpy_use use;
+        link_use(self, &use, 0);
         mpy_unlocked(take_body, &t);
+        mpy_pool_leave(self, &use);
+    }
     if (t.job == NULL)
         Py_RETURN_NONE;
     /* The reference that the queue held passes on to the caller. */
@@ -352,6 +372,12 @@ static PyObject *pool_workers(PyObject *object, void *closure)
     return PyLong_FromLong(self->pool ? mp_pool_workers(self->pool) : 0);
 }
 
+static PyObject *pool_inside(PyObject *object, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(is_inside((mpy_pool *)object));
+}
+
 static PyMethodDef pool_methods[] = {
     {"enter", pool_enter, METH_NOARGS, NULL},
     {"close", pool_close, METH_O, NULL},
@@ -373,6 +399,7 @@ static PyMethodDef pool_methods[] = {
 
 static PyGetSetDef pool_getset[] = {
     {"workers", pool_workers, NULL, NULL, NULL},
+    {"inside", pool_inside, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

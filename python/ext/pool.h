@@ -7,31 +7,32 @@
 
 #include "ext.h"
 
+/* A call that uses a pool, in the list of all of them. */
+typedef struct mpy_use {
+    struct mpy_use *next; /* guarded by the pool's lock, as is `link` */
+    struct mpy_use **link;
+    unsigned long thread; /* that makes the call, or 0; under the GIL */
+    unsigned epoch;       /* of the pool then; fixed after enter */
+} mpy_use;
+
 typedef struct mpy_pool {
     PyObject_HEAD mpy_state *state;
-    mp_pool *pool;         /* NULL once freed or abandoned; under the GIL */
-    unsigned epoch;        /* grows at each fork; under the GIL */
-    bool closed;           /* no new calls; under the GIL */
-    bool cancelled;        /* no new jobs either; under the GIL */
-    bool orphan;           /* the last user frees it; under the GIL */
-    unsigned long handler; /* the thread that is in a signal handler while it
-                              waits for a job, or 0; under the GIL */
+    mp_pool *pool;  /* NULL once freed or abandoned; under the GIL */
+    unsigned epoch; /* grows at each fork; under the GIL */
+    bool closed;    /* no new calls; under the GIL */
+    bool cancelled; /* no new jobs either; under the GIL */
+    bool orphan;    /* the last user frees it; under the GIL */
     pthread_mutex_t lock;
-    pthread_cond_t idle; /* users became 0 */
-    int users;           /* calls that use the pool; guarded by lock */
+    pthread_cond_t idle; /* `uses` became empty */
+    mpy_use *uses;       /* guarded by lock */
 } mpy_pool;
 
 extern PyType_Spec mpy_pool_spec;
 
-/* Counts a call in, or raises RuntimeError where the pool is closed. */
-int mpy_pool_enter(mpy_pool *self);
-void mpy_pool_leave(mpy_pool *self);
-
-/* Around the signal handlers that run while this thread waits for a job: one
- * of them may close the pool, and must not wait for the call it interrupts.
- * They nest, as a handler may wait for a job too, and so may other threads
- * meanwhile: what entering returns is for leaving. */
-unsigned long mpy_pool_handler_enter(mpy_pool *self);
-void mpy_pool_handler_leave(mpy_pool *self, unsigned long before);
+/* Counts a call of this thread in, or raises RuntimeError where the pool is
+ * closed. `use` stays in place until it has left. A call reads its arguments
+ * before: their methods may close the pool. */
+int mpy_pool_enter(mpy_pool *self, mpy_use *use);
+void mpy_pool_leave(mpy_pool *self, mpy_use *use);
 
 #endif

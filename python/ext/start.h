@@ -20,7 +20,9 @@ PyObject *mpy_start_call(PyObject *pool, PyObject *const *args,
 PyObject *mpy_start_setup(PyObject *pool, PyObject *const *args,
                           Py_ssize_t nargs);
 
-/* Shapes of a map or a reduction, without a pool: functions of the module. */
+/* What needs no pool is functions of the module: the arguments of a call as a
+ * message, and the shapes of a map or a reduction. */
+PyObject *mpy_start_pack(PyObject *module, PyObject *args);
 PyObject *mpy_start_map_shape(PyObject *module, PyObject *const *args,
                               Py_ssize_t nargs);
 PyObject *mpy_start_reduce_shape(PyObject *module, PyObject *const *args,

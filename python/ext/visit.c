@@ -4,6 +4,7 @@
 
 typedef struct mpy_visit {
     PyObject_HEAD mpy_pool *pool; /* strong; NULL once left */
+    mpy_use use;
 } mpy_visit;
 
 PyObject *mpy_visit_new(mpy_pool *pool)
@@ -11,7 +12,7 @@ PyObject *mpy_visit_new(mpy_pool *pool)
     mpy_visit *self = (mpy_visit *)mpy_new_object(pool->state->visit_type);
     if (self == NULL)
         return NULL;
-    if (mpy_pool_enter(pool) < 0) {
+    if (mpy_pool_enter(pool, &self->use) < 0) {
         Py_DECREF((PyObject *)self);
         return NULL;
     }
@@ -25,7 +26,7 @@ static void leave(mpy_visit *self)
     self->pool = NULL;
     if (pool == NULL)
         return;
-    mpy_pool_leave(pool);
+    mpy_pool_leave(pool, &self->use);
     Py_DECREF((PyObject *)pool);
 }
 
@@ -35,15 +36,33 @@ static void visit_dealloc(PyObject *object)
     mpy_free_object(object);
 }
 
-static PyObject *visit_leave(PyObject *object, PyObject *unused)
+static PyObject *visit_release(PyObject *object, PyObject *unused)
 {
     (void)unused;
     leave((mpy_visit *)object);
     Py_RETURN_NONE;
 }
 
+/* bind(): this thread makes the call from now on. */
+static PyObject *visit_bind(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    ((mpy_visit *)object)->use.thread = PyThread_get_thread_ident();
+    Py_RETURN_NONE;
+}
+
+/* unbind(): no thread does; the call waits for a job. */
+static PyObject *visit_unbind(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    ((mpy_visit *)object)->use.thread = 0;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef visit_methods[] = {
-    {"leave", visit_leave, METH_NOARGS, NULL},
+    {"release", visit_release, METH_NOARGS, NULL},
+    {"bind", visit_bind, METH_NOARGS, NULL},
+    {"unbind", visit_unbind, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

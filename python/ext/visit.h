@@ -1,5 +1,5 @@
 /* The type moonpool._core.Visit: a call that uses a pool. As long as it lives
- * and has not left, the pool is not freed. */
+ * and has not been released, the pool is not freed. */
 #ifndef MPY_VISIT_H
 #define MPY_VISIT_H
 

@@ -127,6 +127,12 @@ class Maker:
             raise TypeError(f"dtype {found} is not supported: give one of {', '.join(NAMES)}")
         return found
 
+    def dtypes(self, dtype: Any) -> Any:
+        """Return what `dtype` gives for each entry of a tuple, and None for None."""
+        if isinstance(dtype, tuple):
+            return tuple(self.dtypes(one) for one in dtype)
+        return None if dtype is None else self.dtype(dtype)
+
     def make(self, shape: tuple[int, ...], dtype: Any, *, zeroed: bool = False) -> Any:
         """Return a new array; `zeroed` where a kernel could read what was there."""
         if self._np is None:

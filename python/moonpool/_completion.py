@@ -34,7 +34,7 @@ class Completions:
 
     def __init__(self, core: _core.Pool) -> None:
         self.core = core
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._inflight: set[Future[Any]] = set()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -45,8 +45,9 @@ class Completions:
     def add(self, future: Future[Any]) -> None:
         """Take a future in; starts the thread when there is none."""
         with self._lock:
-            self._start_thread()
+            # In this order: else the thread could end before it sees it.
             self._inflight.add(future)
+            self._start_thread()
         if future._bar is not None:
             self._showing += 1
             self.core.wake()
@@ -79,6 +80,10 @@ class Completions:
     def close(self, *, cancel: bool) -> None:
         """End what is in flight, then the thread, then the workers."""
         self.core.close(cancel)
+        if self.core.inside:
+            # The call that this thread is in cannot end before this returns.
+            self.retire()
+            return
         self._closing = True
         thread = self._thread
         if thread is threading.current_thread():
@@ -89,7 +94,7 @@ class Completions:
         self.core.free(-1.0)
 
     def retire(self) -> None:
-        """Close without waiting: the pool was dropped."""
+        """Close without waiting, as when the pool was dropped."""
         self.core.close(False)
         with self._lock:
             self._closing = self._orphan = True
@@ -112,7 +117,7 @@ class Completions:
 
     def abandon(self) -> None:
         """Forget everything, in the child of a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread = None
         lost, self._inflight = self._inflight, set()
         self.core.abandon()

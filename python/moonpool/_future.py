@@ -129,20 +129,33 @@ class Future(_Future[T]):
 
     def begin(self, steps: Steps) -> None:
         """Take the first step, on the thread that makes the call."""
-        self._visit = self._completions.core.enter()
         try:
-            self._completions.add(self)
             with self._turn:
                 self._steps = steps
-                self._job = next(steps)
+                try:
+                    self._job = next(steps)
+                finally:
+                    if self._visit is not None:
+                        self._visit.unbind()
         except BaseException:
             if self._job is None:
                 steps.close()
-                self._leave()
+                self.release()
             else:
                 # Ctrl-C, and the job has started: it ends as a cancelled one.
                 self.cancel()
             raise
+
+    def enter(self, visit: Visit) -> None:
+        """Take over that the call is counted in: its arguments are read."""
+        self._visit = visit
+        self._completions.add(self)
+
+    def release(self) -> None:
+        """Count the call out; may be called again."""
+        self._completions.discard(self)
+        if self._visit is not None:
+            self._visit.release()
 
     def advance(self) -> None:
         """Take the next step: the job of the last one has ended."""
@@ -165,7 +178,7 @@ class Future(_Future[T]):
     def fail(self, error: Exception) -> None:
         """End with `error`, which came up while the call was being finished."""
         self._steps = self._job = None
-        self._leave()
+        self.release()
         if not self.done():
             self.set_exception(error)
         else:
@@ -198,10 +211,17 @@ class Future(_Future[T]):
     def _step(self, steps: Steps) -> None:
         with self._turn:
             self._job = None
-            if self._stopped:
-                steps.close()
-                raise CancelledError
-            self._job = next(steps)
+            visit = self._visit
+            try:
+                if visit is not None:
+                    visit.bind()
+                if self._stopped:
+                    steps.close()
+                    raise CancelledError
+                self._job = next(steps)
+            finally:
+                if visit is not None:
+                    visit.unbind()
 
     def _become_cancelled(self) -> bool:
         if not super().cancel():
@@ -213,16 +233,10 @@ class Future(_Future[T]):
             self.set_running_or_notify_cancel()
         return True
 
-    def _leave(self) -> None:
-        self._completions.discard(self)
-        if self._visit is not None:
-            self._visit.leave()
-
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._steps = None
         if self._bar is not None:
             self._bar.close()
-        self._leave()
         try:
             if isinstance(error, CancelledError):
                 self._become_cancelled()

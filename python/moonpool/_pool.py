@@ -100,7 +100,7 @@ class Pool:
             completions = Completions(core)
             if self._setup is not None:
                 try:
-                    _drive(core, _steps.setup_steps(_steps.Call(core, self._timeout)), None)
+                    _drive(_steps.setup_steps(_steps.Call(core, self._timeout)), None)
                 except BaseException:
                     completions.close(cancel=True)
                     raise
@@ -114,6 +114,9 @@ class Pool:
         """Refuse new calls, wait for what is in flight, and end the workers.
 
         May be called again, by any thread, and by a callback of a future.
+        Inside a call of its own thread, as by a signal's handler, a progress
+        bar or an argument's method, it cannot wait: then the workers end with
+        the last call.
 
         Parameters
         ----------
@@ -228,7 +231,7 @@ class Pool:
             return core.map(kernel, args, out, mask, seconds)
         call = _steps.Call(core, seconds)
         steps = _steps.map_steps(call, kernel, args, out=out, dtype=dtype, where=where)
-        return _drive(core, steps, open_bar(progress, kernel.name))
+        return _drive(steps, open_bar(progress, kernel.name))
 
     def run(
         self,
@@ -265,7 +268,7 @@ class Pool:
         kernel = self._take(kernel)
         core = self._core or self._open()
         steps = _steps.run_steps(self._call(core, timeout), kernel, extent, args)
-        _drive(core, steps, open_bar(progress, kernel.name))
+        _drive(steps, open_bar(progress, kernel.name))
 
     def reduce(
         self,
@@ -312,7 +315,7 @@ class Pool:
         core = self._core or self._open()
         call = self._call(core, timeout)
         steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
-        return _drive(core, steps, open_bar(progress, kernel.name))
+        return _drive(steps, open_bar(progress, kernel.name))
 
     def broadcast(self, fn: Kernel | str, *args: Any) -> list[Any]:
         """Call any Lua function once on every worker.
@@ -332,7 +335,7 @@ class Pool:
         fn = self._take(fn)
         core = self._core or self._open()
         return _drive(  # type: ignore[no-any-return]
-            core, _steps.broadcast_steps(self._call(core, None), fn, args), None
+            _steps.broadcast_steps(self._call(core, None), fn, args), None
         )
 
     def submit(self, fn: Kernel | str, *args: Any) -> Future[Any]:
@@ -474,9 +477,8 @@ class Pool:
             self._core = None
 
 
-def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
+def _drive(steps: _steps.Steps, bar: Bar | None) -> Any:
     """Take all steps of a call on this thread."""
-    visit = core.enter()
     try:
         while True:
             job = next(steps)
@@ -490,7 +492,6 @@ def _drive(core: _core.Pool, steps: _steps.Steps, bar: Bar | None) -> Any:
         return stop.value
     finally:
         steps.close()
-        visit.leave()
         if bar is not None:
             bar.close()
 

@@ -1,7 +1,9 @@
 """What the calls of a pool do, step by step.
 
 Each call is a generator that starts a job, yields it, and goes on when the job
-has ended; what it returns is the call's result. So a call that takes two jobs
+has ended; what it returns is the call's result. Before the first job it reads
+the arguments, whose methods may do anything and close the pool too, and only
+then it is counted in. So a call that takes two jobs
 is written once, and driven either by the thread that made it (`Pool.map`) or by
 the completion thread (`Pool.map_async`). Whoever drives it closes it when it
 is not to go on, and then all buffers are given back.
@@ -78,7 +80,7 @@ class _Held:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: list[_core.Operands | _core.Job] = []
+        self._held: list[_core.Operands | _core.Job | _core.Visit | Future[Any]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +94,21 @@ class _Held:
         operands = _core.Operands(objects, output)
         self._held.append(operands)
         return operands
+
+    def pack(self, args: tuple[Any, ...]) -> tuple[bytes, _core.Operands]:
+        """Make a message of arguments, and take the buffers that are in it."""
+        message, arrays = _core.pack(args)
+        self._held.append(arrays)
+        return message, arrays
+
+    def enter(self, call: Call) -> None:
+        """Count the call in; RuntimeError where the pool is closed."""
+        visit = call.core.enter()
+        if call.owner is None:
+            self._held.append(visit)
+        else:
+            self._held.append(call.owner)
+            call.owner.enter(visit)
 
     def wait(self, job: _core.Job) -> Wait:
         """Let the driver wait for a job; raise what it failed with."""
@@ -114,16 +131,20 @@ def map_steps(
         mask = None if where is None or where is True else held.operands((where,))
         plan = _Map(held, call, kernel, inputs, mask)
         if out is not None:
-            yield from plan.fill(held.operands(out, output=True))
+            outs = held.operands(out, output=True)
+            held.enter(call)
+            yield from plan.fill(outs)
             return out
         loop, cores = _core.map_shape(kernel, inputs, mask, None)
         scalar = mask is None and not inputs.has_arrays
         numpy = not scalar and uses_numpy((*args, where))
         maker = Maker(numpy=numpy, zeroed=mask is not None)
+        wanted = maker.dtypes(dtype)
+        held.enter(call)
         if cores is None:
-            arrays = yield from plan.elementwise(maker, loop, dtype)
+            arrays = yield from plan.elementwise(maker, loop, wanted)
         else:
-            arrays = yield from plan.generalized(maker, loop, cores, dtype)
+            arrays = yield from plan.generalized(maker, loop, cores, wanted)
         if scalar:
             arrays = [read_scalar(array) if array.ndim == 0 else array for array in arrays]
         return arrays[0] if len(arrays) == 1 else tuple(arrays)
@@ -149,14 +170,13 @@ class _Map:
         )
 
     def elementwise(
-        self, maker: Maker, loop: tuple[int, ...], dtype: Any
+        self, maker: Maker, loop: tuple[int, ...], wanted: Any
     ) -> Generator[_core.Job, None, list[Any]]:
         """Run an elementwise kernel; one array a value that it returns."""
-        if isinstance(dtype, tuple):
-            arrays = [maker.make(loop, maker.dtype(one)) for one in dtype]
+        if isinstance(wanted, tuple):
+            arrays = [maker.make(loop, one) for one in wanted]
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
-        wanted = None if dtype is None else maker.dtype(dtype)
         probe = yield from self._probe(None)
         codes = probe.kinds(0)
         arrays = [maker.make(loop, wanted or self._dtype(code)) for code in codes]
@@ -172,16 +192,15 @@ class _Map:
         maker: Maker,
         loop: tuple[int, ...],
         cores: tuple[tuple[tuple[int, ...], int], ...],
-        dtype: Any,
+        given: Any,
     ) -> Generator[_core.Job, None, list[Any]]:
         """Run a kernel by its signature; one array an output."""
-        given = dtype if isinstance(dtype, tuple) else (dtype,) * len(cores)
-        if len(given) != len(cores):
+        wanted = given if isinstance(given, tuple) else (given,) * len(cores)
+        if len(wanted) != len(cores):
             raise ValueError(
-                f"dtype has {len(given)} entries, but the signature "
+                f"dtype has {len(wanted)} entries, but the signature "
                 f"{self.kernel.signature} has {len(cores)} outputs"
             )
-        wanted = [None if one is None else maker.dtype(one) for one in given]
         arrays: list[Any] = [
             maker.make(shape, wanted[k] or self._dtype("d"), zeroed=ncore > 0)
             if ncore or wanted[k]
@@ -271,6 +290,7 @@ def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) ->
         )
     with _Held() as held:
         inputs = held.operands(args)
+        held.enter(call)
         job = call.core.run_start(kernel, shape, inputs, call.left(), call.owner)
         yield from held.wait(job)
 
@@ -278,7 +298,10 @@ def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) ->
 def submit_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     """`Pool.submit`."""
     with _Held() as held:
-        job = call.core.call_start(kernel, args, False, call.left(), call.owner)
+        message, arrays = held.pack(args)
+        held.enter(call)
+        job = call.core.call_start(kernel, message, arrays, False, call.left(), call.owner)
+        del message
         yield from held.wait(job)
         return job.message(0)
 
@@ -286,7 +309,10 @@ def submit_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
 def broadcast_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     """`Pool.broadcast`."""
     with _Held() as held:
-        job = call.core.call_start(kernel, args, True, call.left(), call.owner)
+        message, arrays = held.pack(args)
+        held.enter(call)
+        job = call.core.call_start(kernel, message, arrays, True, call.left(), call.owner)
+        del message
         yield from held.wait(job)
         return [job.message(worker) for worker in range(call.core.workers)]
 
@@ -294,6 +320,7 @@ def broadcast_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
 def setup_steps(call: Call) -> Steps:
     """Let every worker run the pool's setup."""
     with _Held() as held:
+        held.enter(call)
         yield from held.wait(call.core.setup_start(call.left(), call.owner))
 
 
@@ -337,13 +364,15 @@ def reduce_steps(
         if axis is not None:
             loop, _ = _core.map_shape(kernel, inputs, None, None)
             axes = _axes(axis, len(loop))
+        numpy = uses_numpy(args)
+        held.enter(call)
         job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.left(), call.owner)
         yield from held.wait(job)
         if axes is None:
             values = job.results()
             return values if several else values[0]
         shape = _core.reduce_shape(kernel, inputs, start, merge, axes)
-        maker = Maker(numpy=uses_numpy(args), zeroed=False)
+        maker = Maker(numpy=numpy, zeroed=False)
         codes = job.kinds(len(start)) or start.codes
         arrays = tuple(
             maker.make(shape, code if code != "d" else inputs.float_code or "d") for code in codes

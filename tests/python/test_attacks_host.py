@@ -129,26 +129,6 @@ def test_object_calls_the_pool(pool, kind):
             call()
 
 
-@pytest.mark.xfail(strict=True, reason="close() inside a call of its own thread waits for itself")
-def test_object_closes_the_pool(run_python):
-    run_python("""
-        import faulthandler
-        import numpy as np
-        import moonpool
-        faulthandler.dump_traceback_later(2, exit=True)
-        pool = moonpool.Pool(2)
-        class Closes:
-            def __array__(self, dtype=None, copy=None):
-                pool.close()
-                return np.ones(3)
-        try:
-            pool.map("function(x) return x end", Closes())
-        except RuntimeError as error:
-            assert 'clos' in str(error)
-        pool.close()
-    """)
-
-
 def test_object_gives_nonsense(pool):
     nonsense: list[object]
     nonsense = [AsArray(lambda: "text"), AsArray(lambda: None), AsIndex(lambda: "x")]
