@@ -97,8 +97,3 @@ void mp_guard_poll(lua_State *L)
     if (mp_guard_stopping(mp_state_of(L)->guard))
         mp_guard_raise(L);
 }
-
-void mp_guard_rethrow(lua_State *L)
-{
-    mp_guard_poll(L);
-}

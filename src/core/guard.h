@@ -55,11 +55,8 @@ lua_State *mp_guard_switch(mp_guard *guard, lua_State *to);
 /* Raises the error that ends the task; never returns. [-0, +0, v] */
 int mp_guard_raise(lua_State *L);
 
-/* For loops in C: raises if the task must end. [-0, +0, v] */
+/* Raises if the task must end: for loops in C, and for the own pcall and its
+ * like after a protected call has failed. [-0, +0, v] */
 void mp_guard_poll(lua_State *L);
-
-/* For the own pcall and its like, after a protected call has failed: raises
- * again if the task must end. [-0, +0, v] */
-void mp_guard_rethrow(lua_State *L);
 
 #endif

@@ -119,7 +119,7 @@ static inline int run_ours(lua_State *L)
     mp_sandbox_push_base(L);
     lua_setupvalue(L, -2, 1);
     run_chunk(L, c->out);
-    mp_guard_rethrow(L);
+    mp_guard_poll(L);
     return 0;
 }
 

@@ -12,7 +12,7 @@
 static int finish_call(lua_State *L, int status, lua_KContext extra)
 {
     if (status != LUA_OK && status != LUA_YIELD) {
-        mp_guard_rethrow(L);
+        mp_guard_poll(L);
         lua_pushboolean(L, 0);
         lua_pushvalue(L, -2);
         return 2;

@@ -60,7 +60,7 @@ static int resume(lua_State *L, lua_State *co, int nargs)
     mp_guard_switch(guard, co);
     int status = lua_resume(co, L, nargs);
     mp_guard_switch(guard, L);
-    mp_guard_rethrow(L);
+    mp_guard_poll(L);
     if (status != LUA_OK && status != LUA_YIELD) {
         lua_xmove(co, L, 1);
         return -1;
