@@ -1,6 +1,7 @@
 /* One worker's Lua state. */
 #include "core/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +13,29 @@
 
 /* ---- protected calls ---------------------------------------------------- */
 
+/* The longest text of a limit, and its NUL. */
+#define LIMIT_TEXT 32
+
+/* Writes a number of bytes as whoever set a limit thinks of it. */
+static const char *limit_text(size_t limit, char *text)
+{
+    if (limit % 1024 == 0)
+        snprintf(text, LIMIT_TEXT, "%zu KiB", limit / 1024);
+    else
+        snprintf(text, LIMIT_TEXT, "%zu byte%s", limit, limit == 1 ? "" : "s");
+    return text;
+}
+
 static mp_status memory_error(const mp_state *state, mp_error *err)
 {
+    char text[LIMIT_TEXT];
+    if (state->memory.starved)
+        return mp_error_set(err, MP_LUA_MEMORY,
+                            "not enough memory: the process has no more");
     return mp_error_set(err, MP_LUA_MEMORY,
-                        "not enough memory: the limit of %zu KiB of Lua "
-                        "memory a worker is reached (see memory_limit)",
-                        state->memory.limit >> 10);
+                        "not enough memory: the limit of %s of Lua memory a "
+                        "worker is reached (see memory_limit)",
+                        limit_text(state->memory.limit, text));
 }
 
 /* Whether the error is about memory: what ran out of it in a coroutine or
@@ -132,11 +150,15 @@ mp_status mp_state_new(const mp_state_options *options, mp_guard *guard,
     state->arrays = options->arrays;
     state->L = lua_newstate(mp_memory_alloc, &state->memory);
     if (state->L == NULL) {
+        char text[LIMIT_TEXT];
+        bool starved = state->memory.starved;
         free(state);
+        if (starved)
+            return mp_error_set(err, MP_NO_MEMORY, "no memory for a Lua state");
         return mp_error_set(err, MP_LUA_MEMORY,
-                            "a memory limit of %zu KiB is too small for a "
-                            "Lua state: take 1 MiB or more",
-                            options->memory_limit >> 10);
+                            "a memory limit of %s is too small for a Lua "
+                            "state: take 1 MiB or more",
+                            limit_text(options->memory_limit, text));
     }
     *(mp_state **)lua_getextraspace(state->L) = state;
     mp_status status = mp_state_call(state, open_state, (void *)options, err);
@@ -224,11 +246,16 @@ static void push_function(lua_State *L, const mp_kernel *kernel)
     mp_sandbox_push_environment(L);
     load_chunk(L, kernel);
     lua_call(L, 0, LUA_MULTRET);
-    if (lua_gettop(L) != top + 1 || !lua_isfunction(L, -1))
-        luaL_error(L, "a kernel must return one function, this returned %s",
-                   lua_gettop(L) == top       ? "nothing"
-                   : lua_gettop(L) == top + 1 ? luaL_typename(L, -1)
-                                              : "several values");
+    int count = lua_gettop(L) - top;
+    if (count == 1 && lua_isfunction(L, -1))
+        return;
+    if (count == 1 && !lua_isnil(L, -1))
+        luaL_error(L, "a kernel must return one function, this returned a %s",
+                   luaL_typename(L, -1));
+    luaL_error(L, "a kernel must return one function, this returned %s",
+               count == 0   ? "nothing"
+               : count == 1 ? "nil"
+                            : "several values");
 }
 
 void mp_state_push_kernel(lua_State *L, mp_kernel *kernel)

@@ -95,19 +95,63 @@ static void the_worker_has_a_number(void **data)
     core_close(&f);
 }
 
+/* A limit is named as it was given: 1000 bytes are not 0 KiB. */
+static void a_limit_is_named_exactly(void **data)
+{
+    static const struct {
+        size_t limit;
+        const char *text;
+    } cases[] = {{1, "a memory limit of 1 byte is too small"},
+                 {1000, "a memory limit of 1000 bytes is too small"},
+                 {1024, "a memory limit of 1 KiB is too small"},
+                 {1025, "a memory limit of 1025 bytes is too small"},
+                 {5000, "the limit of 5000 bytes of Lua memory"},
+                 {5120, "the limit of 5 KiB of Lua memory"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mp_guard guard;
+        mp_error err;
+        mp_state *state = NULL;
+        mp_state_options options = {.memory_limit = cases[i].limit};
+        assert_int_equal(mp_guard_init(&guard, &err), MP_OK);
+        assert_int_equal(mp_state_new(&options, &guard, &state, &err),
+                         MP_LUA_MEMORY);
+        if (strstr(err.message, cases[i].text) == NULL)
+            fail_msg("%zu: %s", cases[i].limit, err.message);
+        mp_guard_destroy(&guard);
+    }
+    (void)data;
+}
+
+static void a_lack_is_no_limit(void **data)
+{
+    core_fixture f;
+    mp_error err;
+    lua_Integer result;
+    core_open(&f, (mp_state_options){.worker = 1, .sandbox = true});
+    /* As if malloc() had failed. */
+    f.state->memory.fail_after = 0;
+    f.state->memory.starved = true;
+    assert_int_equal(core_run(&f, "function() end", &result, &err),
+                     MP_LUA_MEMORY);
+    assert_string_equal(err.message,
+                        "not enough memory: the process has no more");
+    core_close(&f);
+    (void)data;
+}
+
 /* ---- loading ------------------------------------------------------------ */
 
 static void a_kernel_must_be_one_function(void **data)
 {
     core_expect_error(*data, "x = 1", "returned nothing");
     core_expect_error(*data, "return", "returned nothing");
-    core_expect_error(*data, "return 1", "returned number");
+    core_expect_error(*data, "return 1", "returned a number");
     core_expect_error(*data, "return nil", "returned nil");
-    core_expect_error(*data, "return {}", "returned table");
+    core_expect_error(*data, "return {}", "returned a table");
     core_expect_error(*data, "local function f() end return f, f",
                       "several values");
     core_expect_error(*data, "return setmetatable({}, {__call = error})",
-                      "returned table");
+                      "returned a table");
 }
 
 static void a_chunk_runs_once(void **data)
@@ -360,6 +404,8 @@ int main(void)
         TEST(a_call_leaves_the_stack_as_it_was),
         cmocka_unit_test(a_limit_is_kept),
         cmocka_unit_test(a_limit_below_a_states_need_is_said),
+        cmocka_unit_test(a_limit_is_named_exactly),
+        cmocka_unit_test(a_lack_is_no_limit),
         cmocka_unit_test(the_worker_has_a_number),
         TEST(a_kernel_must_be_one_function),
         TEST(a_chunk_runs_once),
