@@ -115,6 +115,22 @@ int mpy_job_wait(mpy_job *self, double seconds)
     return 1;
 }
 
+int mpy_job_of(mpy_state *state, PyObject *object, const mp_job **out)
+{
+    *out = NULL;
+    if (object == Py_None)
+        return 0;
+    if (!Py_IS_TYPE(object, state->job_type)) {
+        PyErr_Format(PyExc_TypeError, "a Job is needed, not %R",
+                     Py_TYPE(object));
+        return -1;
+    }
+    const mpy_job *self = (mpy_job *)object;
+    if (is_ours(self))
+        *out = self->job;
+    return 0;
+}
+
 /* What the flat index in an error runs over. */
 static bool index_shape(const mpy_job *self, mp_shape *out)
 {

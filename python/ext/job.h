@@ -45,6 +45,10 @@ void mpy_job_take(mpy_job *self, mpy_operands *inputs, mpy_operands *where,
  * raised, and the job has been stopped and has ended. */
 int mpy_job_wait(mpy_job *self, double seconds);
 
+/* The job behind an object of the type, for mp_job_options.after; NULL for
+ * None and where it is of another process. TypeError for anything else. */
+int mpy_job_of(mpy_state *state, PyObject *object, const mp_job **out);
+
 /* Raises what the ended job failed with. */
 int mpy_job_check(mpy_job *self);
 

@@ -63,10 +63,9 @@ static int fill_map(map_frame *frame, mpy_state *state, PyObject *kernel,
 static mpy_job *start_map(mpy_pool *pool, mpy_sort sort, map_frame *frame,
                           PyObject *kernel, mpy_operands *inputs,
                           mpy_operands *where, mpy_operands *outs,
-                          double timeout, PyObject *owner)
+                          mp_job_options options, PyObject *owner)
 {
-    mpy_launching l = {.spec = {.map = &frame->spec},
-                       .options = {.timeout = timeout}};
+    mpy_launching l = {.spec = {.map = &frame->spec}, .options = options};
     mpy_job *job = mpy_job_new(pool, sort, kernel, owner);
     if (job == NULL)
         return NULL;
@@ -100,7 +99,8 @@ static int map_now(mpy_pool *pool, PyObject *kernel, const map_operands *with,
     if (fill_map(&frame, pool->state, kernel, with->inputs, with->where,
                  with->outs) == 0)
         job = start_map(pool, MPY_SORT_MAP, &frame, kernel, with->inputs,
-                        with->where, with->outs, timeout, NULL);
+                        with->where, with->outs,
+                        (mp_job_options){.timeout = timeout}, NULL);
     PyMem_Free(frame.outs);
     if (job == NULL)
         return -1;
@@ -134,19 +134,20 @@ PyObject *mpy_start_map_now(PyObject *object, PyObject *const *args,
     return result < 0 ? NULL : Py_NewRef(args[2]);
 }
 
-/* map_start(kernel, inputs, where, outs, open, first, timeout, owner) */
+/* map_start(kernel, inputs, where, outs, open, first, timeout, owner, after) */
 PyObject *mpy_start_map(PyObject *object, PyObject *const *args,
                         Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
     mpy_operands *inputs, *where, *outs;
-    double timeout;
-    if (mpy_launch_count(nargs, 8) < 0 ||
+    mp_job_options options = {0};
+    if (mpy_launch_count(nargs, 9) < 0 ||
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         (outs = mpy_operands_of(state, args[3])) == NULL ||
-        mpy_launch_timeout(args[6], &timeout) < 0)
+        mpy_launch_timeout(args[6], &options.timeout) < 0 ||
+        mpy_job_of(state, args[8], &options.after) < 0)
         return NULL;
     uint64_t open = PyLong_AsUnsignedLongLong(args[4]);
     int64_t first = PyLong_AsLongLong(args[5]);
@@ -158,7 +159,7 @@ PyObject *mpy_start_map(PyObject *object, PyObject *const *args,
         frame.spec.open = open;
         frame.spec.first = first;
         job = start_map(pool, MPY_SORT_MAP, &frame, args[0], inputs, where,
-                        outs, timeout, args[7]);
+                        outs, options, args[7]);
     }
     PyMem_Free(frame.outs);
     return (PyObject *)job;
@@ -171,18 +172,18 @@ PyObject *mpy_start_probe(PyObject *object, PyObject *const *args,
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
     mpy_operands *inputs, *where, *outs;
-    double timeout;
+    mp_job_options options = {0};
     if (mpy_launch_count(nargs, 6) < 0 ||
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         mpy_launch_optional(state, args[3], &outs) < 0 ||
-        mpy_launch_timeout(args[4], &timeout) < 0)
+        mpy_launch_timeout(args[4], &options.timeout) < 0)
         return NULL;
     map_frame frame;
     mpy_job *job = NULL;
     if (fill_map(&frame, state, args[0], inputs, where, outs) == 0)
         job = start_map(pool, MPY_SORT_PROBE, &frame, args[0], inputs, where,
-                        outs, timeout, args[5]);
+                        outs, options, args[5]);
     PyMem_Free(frame.outs);
     return (PyObject *)job;
 }

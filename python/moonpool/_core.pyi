@@ -97,6 +97,7 @@ class Pool:
         first: int,
         timeout: float,
         owner: Any,
+        after: Job | None,
         /,
     ) -> Job: ...
     def map_probe(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import operator
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +31,7 @@ _OPERATORS = ("+", "*", "min", "max")
 _SHORTEST = 1e-9
 
 
+@dataclass(frozen=True, slots=True)
 class Call:
     """What all jobs of one call share.
 
@@ -40,28 +40,15 @@ class Call:
     core : _core.Pool
         The pool to run on.
     seconds : float
-        Time limit, or 0 for none. It counts from the first job's start without
-        an owner, and from the first chunk of each job with one.
+        Time limit of all jobs together, or 0 for none. It counts from the
+        first job's start without an owner, and from its first chunk with one.
     owner : Future, optional
         Whom the completion queue is to tell about the end of the jobs.
     """
 
-    __slots__ = ("_seconds", "_until", "core", "owner")
-
-    def __init__(self, core: _core.Pool, seconds: float, owner: Future[Any] | None = None) -> None:
-        self.core = core
-        self.owner = owner
-        self._seconds = seconds
-        self._until: float | None = None
-
-    def left(self) -> float:
-        """Return the seconds that the next job may take, or 0 for no limit."""
-        if self._seconds == 0 or self.owner is not None:
-            return self._seconds
-        now = time.monotonic()
-        if self._until is None:
-            self._until = now + self._seconds
-        return max(self._until - now, _SHORTEST)
+    core: _core.Pool
+    seconds: float
+    owner: Future[Any] | None = None
 
 
 def limit(timeout: float | None, default: float) -> float:
@@ -165,7 +152,7 @@ class _Map:
         call = self.call
         yield from self.held.wait(
             call.core.map_start(
-                self.kernel, self.inputs, self.mask, outs, 0, 0, call.left(), call.owner
+                self.kernel, self.inputs, self.mask, outs, 0, 0, call.seconds, call.owner, None
             ),
         )
 
@@ -181,10 +168,10 @@ class _Map:
         codes = probe.kinds(0)
         arrays = [maker.make(loop, wanted or self._dtype(code)) for code in codes]
         outs = self.held.operands(tuple(arrays), output=True)
-        first = self._keep(probe, outs)
+        self._keep(probe, outs)
         inferred = [k for k, code in enumerate(codes) if wanted is None and code == "q"]
-        if first < math.prod(loop):
-            yield from self._go_on(maker, outs, first, arrays, inferred)
+        if probe.first + 1 < math.prod(loop):
+            yield from self._go_on(maker, outs, probe, arrays, inferred)
         return arrays
 
     def generalized(
@@ -220,10 +207,10 @@ class _Map:
                 if code == "q":
                     inferred.append(k)
         returned = self.held.operands(tuple(arrays[k] for k in scalars), output=True)
-        first = self._keep(probe, returned)
-        if first < math.prod(loop):
+        self._keep(probe, returned)
+        if probe.first + 1 < math.prod(loop):
             outs = self.held.operands(tuple(arrays), output=True)
-            yield from self._go_on(maker, outs, first, arrays, inferred)
+            yield from self._go_on(maker, outs, probe, arrays, inferred)
         return arrays
 
     def _dtype(self, code: str) -> str:
@@ -234,28 +221,25 @@ class _Map:
         """Run the first item, to see what the kernel returns."""
         call = self.call
         probe = call.core.map_probe(
-            self.kernel, self.inputs, self.mask, vectors, call.left(), call.owner
+            self.kernel, self.inputs, self.mask, vectors, call.seconds, call.owner
         )
         yield from self.held.wait(probe)
         return probe
 
-    def _keep(self, probe: _core.Job, outs: _core.Operands) -> int:
-        """Store what a probe found; return the item to go on from."""
-        first = probe.first
-        if first >= 0:
-            probe.store(outs, first)
-        probe.release()
-        return first + 1
+    def _keep(self, probe: _core.Job, outs: _core.Operands) -> None:
+        """Store what a probe found."""
+        if probe.first >= 0:
+            probe.store(outs, probe.first)
 
     def _go_on(
         self,
         maker: Maker,
         outs: _core.Operands,
-        first: int,
+        probe: _core.Job,
         arrays: list[Any],
         inferred: list[int],
     ) -> Wait:
-        """Run the items that a probe has left.
+        """Run the items that a probe has left, in the time that it has left.
 
         An array of integers whose dtype was inferred turns into one of floats
         where the kernel returns a float after all: `arrays` is changed.
@@ -267,9 +251,10 @@ class _Map:
             self.mask,
             outs,
             sum(1 << k for k in inferred),
-            first,
-            call.left(),
+            probe.first + 1,
+            call.seconds,
             call.owner,
+            probe,
         )
         yield from self.held.wait(job)
         for k in inferred:
@@ -280,8 +265,17 @@ class _Map:
 # ---- run, submit, broadcast --------------------------------------------------
 
 
+def _refuse_signature(kernel: Kernel | str | None, where: str) -> None:
+    if isinstance(kernel, Kernel) and kernel.signature is not None:
+        raise ValueError(
+            f"kernel {kernel.name!r} has the signature {kernel.signature!r}, which only map() "
+            f"follows: give {where} a kernel without one"
+        )
+
+
 def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) -> Steps:
     """`Pool.run`."""
+    _refuse_signature(kernel, "run()")
     extents = extent if isinstance(extent, (tuple, list)) else (extent,)
     shape = tuple(operator.index(one) for one in extents)
     if not 1 <= len(shape) <= 3 or min(shape) < 0:
@@ -291,7 +285,7 @@ def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) ->
     with _Held() as held:
         inputs = held.operands(args)
         held.enter(call)
-        job = call.core.run_start(kernel, shape, inputs, call.left(), call.owner)
+        job = call.core.run_start(kernel, shape, inputs, call.seconds, call.owner)
         yield from held.wait(job)
 
 
@@ -300,7 +294,7 @@ def submit_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     with _Held() as held:
         message, arrays = held.pack(args)
         held.enter(call)
-        job = call.core.call_start(kernel, message, arrays, False, call.left(), call.owner)
+        job = call.core.call_start(kernel, message, arrays, False, call.seconds, call.owner)
         del message
         yield from held.wait(job)
         return job.message(0)
@@ -311,7 +305,7 @@ def broadcast_steps(call: Call, kernel: Kernel, args: tuple[Any, ...]) -> Steps:
     with _Held() as held:
         message, arrays = held.pack(args)
         held.enter(call)
-        job = call.core.call_start(kernel, message, arrays, True, call.left(), call.owner)
+        job = call.core.call_start(kernel, message, arrays, True, call.seconds, call.owner)
         del message
         yield from held.wait(job)
         return [job.message(worker) for worker in range(call.core.workers)]
@@ -321,7 +315,7 @@ def setup_steps(call: Call) -> Steps:
     """Let every worker run the pool's setup."""
     with _Held() as held:
         held.enter(call)
-        yield from held.wait(call.core.setup_start(call.left(), call.owner))
+        yield from held.wait(call.core.setup_start(call.seconds, call.owner))
 
 
 # ---- reduce ------------------------------------------------------------------
@@ -356,17 +350,19 @@ def reduce_steps(
 ) -> Steps:
     """`Pool.reduce`."""
     several = isinstance(init, tuple)
+    _refuse_signature(kernel, "reduce()")
     with _Held() as held:
         inputs = held.operands(args)
         start = held.operands(init if several else (init,))
         merge = _combine(combine)
+        _refuse_signature(merge, "combine")
         axes = None
         if axis is not None:
             loop, _ = _core.map_shape(kernel, inputs, None, None)
             axes = _axes(axis, len(loop))
         numpy = uses_numpy(args)
         held.enter(call)
-        job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.left(), call.owner)
+        job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.seconds, call.owner)
         yield from held.wait(job)
         if axes is None:
             values = job.results()

@@ -28,6 +28,10 @@ static void apply_options(mp_job *job, const mp_job_options *options)
         return;
     if (options->timeout != 0)
         job->timeout = options->timeout;
+    if (options->after != NULL) {
+        job->timeout = options->after->timeout;
+        job->deadline = options->after->deadline;
+    }
     job->notify = options->notify;
     job->tag = options->tag;
 }

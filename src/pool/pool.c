@@ -317,7 +317,7 @@ static mp_status admit(mp_pool *pool, mp_job *job, bool lazy, mp_error *err)
         mp_status status = mp__timer_start(&pool->timer, pool, err);
         if (status != MP_OK)
             return status;
-        if (!lazy)
+        if (!lazy || job->deadline != MP_NEVER)
             mp__timer_add(&pool->timer, job);
     }
     job->id = ++pool->jobs;

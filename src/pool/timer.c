@@ -111,7 +111,8 @@ static void insert(mp_timer *timer, mp_job *job)
 
 void mp__timer_add(mp_timer *timer, mp_job *job)
 {
-    job->deadline = mp_clock_after(job->timeout);
+    if (job->deadline == MP_NEVER)
+        job->deadline = mp_clock_after(job->timeout);
     if (job->deadline != MP_NEVER)
         insert(timer, job);
 }

@@ -25,7 +25,8 @@ void mp__timer_destroy(mp_timer *timer, mp_pool *pool);
 /* With the pool's lock held: makes sure that the thread runs. */
 mp_status mp__timer_start(mp_timer *timer, mp_pool *pool, mp_error *err);
 
-/* With the pool's lock held: the job's time counts from now on. */
+/* With the pool's lock held: the job's time counts from now on, unless it has
+ * a deadline already. */
 void mp__timer_add(mp_timer *timer, mp_job *job);
 
 /* With the pool's lock held: workers that have not left the stopped job after

@@ -135,6 +135,34 @@ static void a_waiting_job_times_out_unless_lazy(void **data)
     (void)data;
 }
 
+/* The time of a job goes on in the next one, which names the timeout of the
+ * first. */
+static void a_job_goes_on_in_anothers_time(void **data)
+{
+    mp_error err;
+    mp_job_options options = {.timeout = 0.1};
+    for (int lazy = 0; lazy < 2; lazy++) {
+        options.lazy_deadline = lazy;
+        mp_job *first = start(*data, "function(i) end", 1, &options);
+        assert_true(mp_job_wait(first, -1));
+        mp_job_options rest = {
+            .timeout = 90, .lazy_deadline = lazy, .after = first};
+        assert_fails(end_job(start_endless(*data, &rest), &err), MP_TIMEOUT,
+                     &err, "0.1 s");
+        /* Nothing is left of it. */
+        assert_fails(end_job(start(*data, "function(i) end", 1, &rest), &err),
+                     MP_TIMEOUT, &err, "0.1 s");
+        assert_ok(end_job(first, &err), &err);
+    }
+    options = (mp_job_options){.timeout = 0};
+    mp_job *first = start(*data, "function(i) end", 1, &options);
+    assert_true(mp_job_wait(first, -1));
+    options.after = first;
+    assert_ok(end_job(start(*data, "function(i) end", 1, &options), &err),
+              &err);
+    assert_ok(end_job(first, &err), &err);
+}
+
 static void tiny_timeouts_are_survived(void **data)
 {
     static const double tiny[] = {1e-300, 1e-9, 1e-6, 1e-4, 1e-3};
@@ -283,6 +311,7 @@ int main(void)
         POOL_TEST(stops_at_random_moments),
         POOL_TEST(a_running_job_times_out),
         POOL_TEST(a_waiting_job_times_out_unless_lazy),
+        POOL_TEST(a_job_goes_on_in_anothers_time),
         POOL_TEST(tiny_timeouts_are_survived),
         POOL_TEST(a_long_timeout_does_no_harm),
         POOL_TEST(many_deadlines_are_kept),

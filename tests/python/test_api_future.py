@@ -85,6 +85,28 @@ class TestResult:
         future = pool.map_async(LOOP, np.zeros(3), timeout=0.02)
         assert isinstance(future.exception(5), moonpool.KernelTimeout)
 
+    @pytest.mark.parametrize("background", [False, True])
+    def test_timeout_is_of_all_steps(self, pool, background):
+        """The first element runs alone, to find the dtype, and the rest after it."""
+
+        def call(kernel, timeout=None):
+            if background:
+                return pool.map_async(kernel, np.arange(2), timeout=timeout).result(50)
+            return pool.map(kernel, np.arange(2), timeout=timeout)
+
+        then = "function(x) for i = 1, 3e6 do end while x > 0 do end return x end"
+        with pytest.raises(moonpool.KernelTimeout, match=r"the timeout of 0\.5 s"):
+            call(then, 0.5)
+        both = "function(x) for i = 1, 6e6 do end return x end"
+        times = []
+        for _ in range(4):
+            started = time.monotonic()
+            call(both)
+            times.append(time.monotonic() - started)
+        # Each element alone would be in time.
+        with pytest.raises(moonpool.KernelTimeout):
+            call(both, 0.8 * min(times))
+
     def test_time_counts_from_the_start(self):
         with moonpool.Pool(1) as pool:
             blocker = pool.map_async("function(x) for i = 1, 2e7 do end return x end", [1, 2])

@@ -145,6 +145,14 @@ class TestAxis:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("name", ["reduce", "reduce_async"])
+    def test_signature(self, pool, name):
+        rows = moonpool.kernel("function(a, b) end", signature="(n)->(n)", name="rows")
+        with pytest.raises(ValueError, match=r"kernel 'rows' has the signature .* only map\(\)"):
+            getattr(pool, name)(rows, np.zeros(3), init=0)
+        with pytest.raises(ValueError, match="give combine a kernel without one"):
+            getattr(pool, name)("function(a, x) end", np.zeros(3), init=0, combine=rows)
+
     @pytest.mark.parametrize("init", [None, "0", [0], np.zeros(2), (0, "x")])
     def test_init(self, pool, init):
         with pytest.raises(TypeError, match="init"):

@@ -122,6 +122,12 @@ class TestErrors:
         with pytest.raises(moonpool.LuaError, match=r"\b4\b"):
             pool.run("function(i, a) a[i] = 1 end", 4, np.zeros(3))
 
+    @pytest.mark.parametrize("name", ["run", "run_async"])
+    def test_signature(self, pool, name):
+        kernel = moonpool.kernel("function(a, b) end", signature="(n)->(n)", name="rows")
+        with pytest.raises(ValueError, match=r"kernel 'rows' has the signature .* only map\(\)"):
+            getattr(pool, name)(kernel, 3, np.zeros(3))
+
     def test_timeout(self, pool):
         with pytest.raises(moonpool.KernelTimeout):
             pool.run("function(i) while true do end end", 4, timeout=0.01)
