@@ -125,6 +125,8 @@ class Completions:
             future.lose()
 
     def _start_thread(self) -> None:
+        # Ctrl-C may end start() when the thread runs already. It waits for the
+        # lock, finds that it is not the one, and ends.
         if self._thread is None:
             thread = threading.Thread(target=self._loop, name="moonpool", daemon=True)
             thread.start()
@@ -137,6 +139,9 @@ class Completions:
             thread.join(0.02)
 
     def _loop(self) -> None:
+        with self._lock:
+            if self._thread is not threading.current_thread():
+                return
         while self._inflight or not self._closing:
             try:
                 self._serve(_SHOWING if self._showing else _SLEEPING)

@@ -1,6 +1,11 @@
-"""What closes a pool in the midst of a call: arguments, bars, finalizers, signal handlers."""
+"""What a pool must bear in the midst of a call: its close(), by whatever runs there, and Ctrl-C."""
 
+import threading
+
+import numpy as np
 import pytest
+
+import moonpool
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -202,3 +207,38 @@ def test_signal_handler_closes_the_pool(run_python):
                     assert 'the pool is closed' in str(error), error
             pool.close()
     """)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_interrupt_while_the_thread_starts(monkeypatch, when):
+    """Ctrl-C may end Thread.start(), when the thread runs as well as before."""
+    start = threading.Thread.start
+    interrupts = [KeyboardInterrupt, KeyboardInterrupt]
+
+    def interrupted(thread):
+        if when == "after":
+            start(thread)
+        if interrupts:
+            raise interrupts.pop()
+        if when == "before":
+            start(thread)
+
+    def serving():
+        return [one for one in threading.enumerate() if one.name == "moonpool"]
+
+    others = serving()
+    with moonpool.Pool(1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            for _ in range(2):
+                with pytest.raises(KeyboardInterrupt):
+                    pool.submit("function() return 1 end")
+            future = pool.submit("function() return 2 end")
+        assert future.result(10) == 2
+        assert pool.map_async("function(x) return x + 1 end", np.ones(2)).result(10)[0] == 2
+        # Those that were started in vain end by themselves.
+        for one in serving():
+            if one not in others and one is not pool._completions._thread:
+                one.join(10)
+        assert len(serving()) == len(others) + 1
+    assert len(serving()) == len(others)
