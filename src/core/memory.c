@@ -6,7 +6,9 @@
 
 void mp_memory_init(mp_memory *memory, size_t limit)
 {
-    memory->limit = limit == 0 ? SIZE_MAX : limit;
+    /* Never so great that a header could not be added. */
+    size_t most = SIZE_MAX - sizeof(mp_block);
+    memory->limit = limit == 0 || limit > most ? most : limit;
     atomic_init(&memory->used, 0);
     atomic_init(&memory->peak, 0);
     memory->fail_after = SIZE_MAX;
@@ -32,72 +34,92 @@ static void *refuse(mp_memory *memory)
     return NULL;
 }
 
-static void unlink_block(mp_block *block)
-{
-    block->previous->next = block->next;
-    block->next->previous = block->previous;
-}
-
-static void link_block(mp_memory *memory, mp_block *block)
-{
-    block->previous = memory->blocks.previous;
-    block->next = &memory->blocks;
-    block->previous->next = block;
-    block->next->previous = block;
-}
-
-static void note_used(mp_memory *memory, size_t used)
+static void set_used(mp_memory *memory, size_t used)
 {
     atomic_store_explicit(&memory->used, used, memory_order_relaxed);
+}
+
+static void set_grown(mp_memory *memory, size_t used)
+{
+    set_used(memory, used);
     if (used > mp_memory_peak(memory))
         atomic_store_explicit(&memory->peak, used, memory_order_relaxed);
 }
 
 /* Whether Lua may have `more` bytes. */
-static bool allow(mp_memory *memory, size_t more)
+static bool allow(mp_memory *memory, size_t used, size_t more)
 {
-    if (more > memory->limit || mp_memory_used(memory) > memory->limit - more)
+    if (more > memory->limit || used > memory->limit - more)
         return false;
-    if (memory->fail_after != SIZE_MAX && memory->fail_after-- == 0) {
-        memory->fail_after = 0;
+    if (memory->fail_after == SIZE_MAX)
+        return true;
+    if (memory->fail_after == 0)
         return false;
-    }
+    memory->fail_after--;
     return true;
+}
+
+/* Three cases with code of their own: what Lua does all the time is to make
+ * and to free small blocks. */
+
+static void *make(mp_memory *memory, size_t size)
+{
+    size_t used = mp_memory_used(memory);
+    if (!allow(memory, used, size))
+        return refuse(memory);
+    mp_block *block = malloc(sizeof *block + size);
+    if (block == NULL) {
+        memory->starved = true;
+        return refuse(memory);
+    }
+    mp_block *last = memory->blocks.previous;
+    block->previous = last;
+    block->next = &memory->blocks;
+    last->next = block;
+    memory->blocks.previous = block;
+    set_grown(memory, used + size);
+    return block + 1;
+}
+
+static void drop(mp_memory *memory, mp_block *block, size_t size)
+{
+    block->previous->next = block->next;
+    block->next->previous = block->previous;
+    free(block);
+    set_used(memory, mp_memory_used(memory) - size);
+}
+
+static void *resize(mp_memory *memory, mp_block *old, size_t before,
+                    size_t after)
+{
+    size_t used = mp_memory_used(memory);
+    if (after > before && !allow(memory, used, after - before))
+        return refuse(memory);
+    mp_block *block = realloc(old, sizeof *block + after);
+    if (block == NULL && after > before) {
+        memory->starved = true;
+        return refuse(memory);
+    }
+    if (block == NULL)
+        block = old; /* Lua relies on shrinking to succeed. */
+    /* Its neighbours may still point to where it was. */
+    block->previous->next = block;
+    block->next->previous = block;
+    set_grown(memory, used - before + after);
+    return block + 1;
 }
 
 void *mp_memory_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 {
     mp_memory *memory = ud;
-    mp_block *old = ptr == NULL ? NULL : (mp_block *)ptr - 1;
     /* For a new block `osize` is a type tag, not a size. */
-    size_t before = ptr == NULL ? 0 : osize;
-    if (nsize == 0) {
-        if (old != NULL)
-            unlink_block(old);
-        free(old);
-        note_used(memory, mp_memory_used(memory) - before);
-        return NULL;
-    }
-    if (nsize > before && !allow(memory, nsize - before))
-        return refuse(memory);
-    mp_block *block = nsize > SIZE_MAX - sizeof *block
-                          ? NULL
-                          : realloc(old, sizeof *block + nsize);
-    if (block == NULL && nsize > before) {
-        memory->starved = true;
-        return refuse(memory);
-    }
-    if (block == NULL) {
-        block = old; /* Lua relies on shrinking to succeed. */
-    } else if (old == NULL) {
-        link_block(memory, block);
-    } else {
-        /* Its neighbours still point to where it was. */
-        block->previous->next = block;
-        block->next->previous = block;
-    }
-    note_used(memory, mp_memory_used(memory) - before + nsize);
-    return block + 1;
+    if (ptr == NULL)
+        return nsize == 0 ? NULL : make(memory, nsize);
+    mp_block *block = (mp_block *)ptr - 1;
+    if (nsize != 0)
+        return resize(memory, block, osize, nsize);
+    drop(memory, block, osize);
+    return NULL;
 }
 
 void mp_memory_discard(mp_memory *memory)
@@ -109,5 +131,5 @@ void mp_memory_discard(mp_memory *memory)
         free(block);
     }
     memory->blocks.previous = memory->blocks.next = &memory->blocks;
-    note_used(memory, 0);
+    set_used(memory, 0);
 }
