@@ -72,6 +72,11 @@ static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kw)
             args, kw, "U|$zzpp:Kernel", (char **)(uintptr_t)names, &source,
             &m.options.signature, &m.options.name, &strict, &fastmath))
         return NULL;
+    if (strict && fastmath) {
+        PyErr_SetString(PyExc_ValueError, "strict and fastmath contradict each "
+                                          "other: set one of them");
+        return NULL;
+    }
     m.options.strict = strict != 0;
     m.options.fastmath = fastmath != 0;
     mpy_state *state = state_of(type);

@@ -126,8 +126,8 @@ static int read_operand(mpy_state *state, mpy_operand *operand, mpy_role role)
         if (PyObject_CheckBuffer(operand->object))
             return read_buffer(state, operand, role);
         PyErr_Format(PyExc_TypeError,
-                     "out must be a writable array, not %R: it is filled in "
-                     "place",
+                     "out must be a writable array, or a tuple with one for "
+                     "each value that the kernel returns, not %R",
                      Py_TYPE(operand->object));
         return -1;
     }

@@ -32,6 +32,12 @@ NAMES = {
 
 _CODES = {code: name for name, code in NAMES.items()}
 _TYPES = {bool: "?", int: "q", float: "d"}
+_ORDERS = {"=", "|", "<" if sys.byteorder == "little" else ">"}
+
+# As the array interface spells them: kind, then bytes.
+_SPELLINGS = {"b1": "?"} | {
+    name[0] + str(struct.calcsize(code)): code for name, code in NAMES.items() if name != "bool"
+}
 
 
 def _import_numpy() -> Any:
@@ -90,17 +96,38 @@ def uses_numpy(args: tuple[Any, ...]) -> bool:
     return any(hasattr(arg, "__array__") or isinstance(arg, (list, tuple, range)) for arg in args)
 
 
+def _refusal(dtype: Any) -> TypeError:
+    return TypeError(f"dtype {dtype!r} is not supported: give one of {', '.join(NAMES)}")
+
+
+def _numpy_dtype(np: Any, dtype: Any) -> Any:
+    """Return NumPy's dtype where it is one that a kernel can fill."""
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise _refusal(dtype) from error
+    if found.kind not in "biuf" or found.itemsize > 8:
+        raise _refusal(dtype)
+    return found
+
+
 def _dtype_code(dtype: Any) -> str:
     """Return the character of a dtype; NumPy is asked only where it is there."""
     if isinstance(dtype, type) and dtype in _TYPES:
         return _TYPES[dtype]
     np = sys.modules.get("numpy")
-    name = dtype if np is None else np.dtype(dtype).name
-    if name in NAMES:
-        return NAMES[name]
-    if name in NAMES.values():
-        return str(name)
-    raise TypeError(f"dtype {dtype!r} is not supported: give one of {', '.join(NAMES)}")
+    if np is not None:
+        found = _numpy_dtype(np, dtype)
+        if not found.isnative:
+            raise TypeError(f"dtype {dtype!r} is in the other byte order: a memoryview has none")
+        return NAMES[found.name]
+    if not isinstance(dtype, str):
+        raise _refusal(dtype)
+    name = dtype[1:] if dtype[:1] in _ORDERS else dtype
+    code = NAMES.get(dtype) or _SPELLINGS.get(name) or name
+    if code not in _CODES:
+        raise _refusal(dtype)
+    return code
 
 
 class Maker:
@@ -122,10 +149,7 @@ class Maker:
         """Return what the user gave as `dtype` in the form that `make` takes."""
         if self._np is None:
             return _dtype_code(dtype)
-        found = self._np.dtype(dtype)
-        if found.kind not in "biuf" or found.itemsize > 8:
-            raise TypeError(f"dtype {found} is not supported: give one of {', '.join(NAMES)}")
-        return found
+        return _numpy_dtype(self._np, dtype)
 
     def dtypes(self, dtype: Any) -> Any:
         """Return what `dtype` gives for each entry of a tuple, and None for None."""

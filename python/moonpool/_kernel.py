@@ -150,8 +150,6 @@ def kernel(
     """
     if not isinstance(source, str):
         raise TypeError(f"source must be a str of Lua, not {type(source).__name__}")
-    if strict and fastmath:
-        raise ValueError("strict and fastmath contradict each other: set one of them")
     return Kernel(source, signature=signature, name=name, strict=strict, fastmath=fastmath)
 
 

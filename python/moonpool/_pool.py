@@ -189,10 +189,13 @@ class Pool:
             other. Numbers, bools, strings, bytes and None are the same for all
             elements.
         out : array or tuple of array, optional
-            Filled, one for each value that the kernel returns, and returned.
+            Filled, one for each value that the kernel returns (all of them),
+            and returned.
             May be one of the inputs, or overlap with them.
         dtype : dtype or tuple of dtype, optional
-            Of the result. By default booleans give bool, integers int64, and
+            Of the result: a NumPy dtype, ``bool``, ``int`` or ``float``, a
+            name ("float32") or NumPy's short form of it ("f4"); None in a
+            tuple stands for the default. By default booleans give bool, integers int64, and
             floats the widest float among the arrays, float64 where there is
             none.
         where : array of bool, or bool, optional
@@ -298,7 +301,7 @@ class Pool:
         axis : int or tuple of int, optional
             Which dimensions to fold; all by default.
         timeout, progress
-            As in `map`.
+            As in `map`. A bar counts blocks of elements.
 
         Returns
         -------
@@ -315,7 +318,7 @@ class Pool:
         core = self._core or self._open()
         call = self._call(core, timeout)
         steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
-        return _drive(steps, open_bar(progress, kernel.name))
+        return _drive(steps, open_bar(progress, kernel.name, "block"))
 
     def broadcast(self, fn: Kernel | str, *args: Any) -> list[Any]:
         """Call any Lua function once on every worker.
@@ -407,7 +410,7 @@ class Pool:
         def steps(call: _steps.Call, taken: Kernel) -> _steps.Steps:
             return _steps.reduce_steps(call, taken, args, init=init, combine=combine, axis=axis)
 
-        return self._background(kernel, steps, timeout, progress)
+        return self._background(kernel, steps, timeout, progress, "block")
 
     # ---- looking inside ------------------------------------------------------
 
@@ -461,11 +464,12 @@ class Pool:
         steps: Callable[[_steps.Call, Kernel], _steps.Steps],
         timeout: float | None = None,
         progress: Any = False,
+        unit: str = "item",
     ) -> Future[Any]:
         kernel = self._take(kernel)
         seconds = _steps.limit(timeout, self._timeout)
         core = self._core or self._open()
-        future: Future[Any] = Future(self._completions, open_bar(progress, kernel.name))
+        future: Future[Any] = Future(self._completions, open_bar(progress, kernel.name, unit))
         future.begin(steps(_steps.Call(core, seconds, future), kernel))
         return future
 

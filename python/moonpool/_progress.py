@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """Shows how many items of a call are done.
+    """Shows how much of a call is done.
 
     Parameters
     ----------
@@ -19,9 +19,11 @@ class Bar:
         ``total``, ``update(n)``, ``refresh()`` and ``close()``.
     name : str
         The kernel's name.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, progress: Any, name: str) -> None:
+    def __init__(self, progress: Any, name: str, unit: str) -> None:
         if progress is True:
             try:
                 from tqdm import tqdm
@@ -32,7 +34,7 @@ class Bar:
             progress = tqdm
         if not callable(progress):
             raise TypeError(f"progress must be a bool or a class like tqdm, not {progress!r}")
-        self._bar = progress(total=0, desc=name, unit="item")
+        self._bar = progress(total=0, desc=name, unit=unit)
         self._shown = 0
 
     def show(self, job: _core.Job) -> None:
@@ -50,6 +52,6 @@ class Bar:
         self._bar.close()
 
 
-def open_bar(progress: Any, name: str) -> Bar | None:
+def open_bar(progress: Any, name: str, unit: str = "item") -> Bar | None:
     """Return a bar, or None where none is wanted."""
-    return None if progress is False or progress is None else Bar(progress, name)
+    return None if progress is False or progress is None else Bar(progress, name, unit)

@@ -160,16 +160,26 @@ class _Map:
         self, maker: Maker, loop: tuple[int, ...], wanted: Any
     ) -> Generator[_core.Job, None, list[Any]]:
         """Run an elementwise kernel; one array a value that it returns."""
-        if isinstance(wanted, tuple):
-            arrays = [maker.make(loop, one) for one in wanted]
+        given = wanted if isinstance(wanted, tuple) else None
+        if given is not None and all(one is not None for one in given):
+            arrays = [maker.make(loop, one) for one in given]
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
         probe = yield from self._probe(None)
         codes = probe.kinds(0)
-        arrays = [maker.make(loop, wanted or self._dtype(code)) for code in codes]
+        dtypes = (wanted,) * len(codes) if given is None else given
+        if len(dtypes) != len(codes):
+            raise ValueError(
+                f"dtype has {len(dtypes)} entries, but kernel {self.kernel.name!r} "
+                f"returns {len(codes)} values"
+            )
+        arrays = [
+            maker.make(loop, self._dtype(code) if one is None else one)
+            for one, code in zip(dtypes, codes, strict=True)
+        ]
         outs = self.held.operands(tuple(arrays), output=True)
         self._keep(probe, outs)
-        inferred = [k for k, code in enumerate(codes) if wanted is None and code == "q"]
+        inferred = [k for k, code in enumerate(codes) if dtypes[k] is None and code == "q"]
         if probe.first + 1 < math.prod(loop):
             yield from self._go_on(maker, outs, probe, arrays, inferred)
         return arrays

@@ -127,6 +127,8 @@ class TestSource:
     def test_contradiction(self):
         with pytest.raises(ValueError, match="contradict"):
             moonpool.kernel(SOURCE, strict=True, fastmath=True)
+        with pytest.raises(ValueError, match="fastmath"):
+            moonpool.Kernel(SOURCE, strict=True, fastmath=True)
 
     def test_kernels_do_not_see_each_other(self, pool):
         pool.broadcast("shared = 1\nreturn function() return shared end")
