@@ -1,0 +1,45 @@
+/* The binary interface between the pool and compiled code. */
+#ifndef MP_NATIVE_ABI_H
+#define MP_NATIVE_ABI_H
+
+#include <stdint.h>
+
+#include "native/spec.h"
+
+/* An array argument. */
+typedef struct mp_frame_array {
+    char *data;
+    int64_t extents[MP_NATIVE_RANK];
+    int64_t strides[MP_NATIVE_RANK]; /* in bytes */
+} mp_frame_array;
+
+/* Everything a call of compiled code gets. All of it is the caller's; the
+ * code writes to the outputs, the array elements and `failed` only. */
+typedef struct mp_frame {
+    int64_t count; /* items, in a row; at least 1 */
+    /* ELEMENT parameters in their order, then outputs, then `where`: the
+     * address of item 0 and the distance to the next in bytes. */
+    char *const *at;
+    const int64_t *steps;
+    /* UNIFORM and ACC parameters in their order, 8 bytes each: an int64, the
+     * bits of a double, or 0 and 1. ACC are written back. */
+    uint64_t *scalars;
+    const mp_frame_array *arrays;  /* ARRAY parameters in their order */
+    int64_t index[MP_NATIVE_RANK]; /* RUN: of item 0, from 1; the last counts */
+    const int *stop; /* not 0: leave soon; written by other threads */
+    int64_t failed;  /* MP_NATIVE_FAILED: the first item of the vector */
+    int64_t line;    /* MP_NATIVE_FAILED: where, as far as is known */
+} mp_frame;
+
+/* What compiled code returns. On FAILED items before frame->failed are done,
+ * of those from there on nothing is known: the interpreter runs them again,
+ * and raises what is wrong. */
+typedef enum mp_native_result {
+    MP_NATIVE_DONE,
+    MP_NATIVE_STOPPED,
+    MP_NATIVE_FAILED,
+} mp_native_result;
+
+typedef int32_t (*mp_native_code)(mp_frame *frame);
+
+#endif

@@ -1,0 +1,32 @@
+/* The passes, in the order in which they run. Each refuses by leaving the
+ * unit (native/unit.h). */
+#ifndef MP_NATIVE_PASSES_H
+#define MP_NATIVE_PASSES_H
+
+#include "native/constant.h"
+#include "native/ir.h"
+
+/* build.c: bytecode to SSA, with every called Lua function inlined. Types are
+ * ANY but for constants, arrays and references; dead PHIs are gone. */
+mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec);
+
+/* infer.c: a type for every node, conversions where ints meet floats, FOR_*
+ * and TRUTH lowered; completes spec->outputs. */
+void mp__infer_run(mp_func *func);
+
+/* fold.c: folds constants, drops what is dead, simplifies branches. Changes
+ * no bit of any result and no error. */
+void mp__fold_run(mp_func *func);
+
+/* diverge.c: sets shape and step of every node. */
+void mp__diverge_run(mp_func *func);
+
+/* mask.c: leaves only branches on uniform conditions, and sets node->mask of
+ * what has effects. */
+void mp__mask_run(mp_func *func);
+
+/* emit.c: LLVM IR text of the function "kernel" (an mp_native_code), in the
+ * unit's memory. */
+const char *mp__emit_run(mp_func *func, size_t *size);
+
+#endif
