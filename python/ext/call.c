@@ -5,6 +5,7 @@
 #include "kernel.h"
 #include "launch.h"
 #include "message.h"
+#include "wait.h"
 
 static int read_extent(PyObject *tuple, mp_shape *out)
 {
@@ -35,7 +36,7 @@ PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
         (spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
         read_extent(args[1], &spec.extent) < 0 ||
         (inputs = mpy_operands_of(state, args[2])) == NULL ||
-        mpy_launch_timeout(args[3], &l.options.timeout) < 0)
+        mpy_wait_seconds(args[3], &l.options.timeout) < 0)
         return NULL;
     mpy_operands_args(inputs, values);
     spec.nargs = (int)inputs->count;
@@ -82,7 +83,7 @@ PyObject *mpy_start_call(PyObject *object, PyObject *const *args,
         (spec.kernel = mpy_kernel_of(pool->state, args[0])) == NULL ||
         PyBytes_AsStringAndSize(args[1], &message, &size) < 0 ||
         (arrays = mpy_operands_of(pool->state, args[2])) == NULL ||
-        mpy_launch_timeout(args[4], &l.options.timeout) < 0)
+        mpy_wait_seconds(args[4], &l.options.timeout) < 0)
         return NULL;
     mp_view *views = mpy_operands_views(arrays);
     if (views == NULL)
@@ -107,7 +108,7 @@ PyObject *mpy_start_setup(PyObject *object, PyObject *const *args,
 {
     mpy_launching l = {.status = MP_OK};
     if (mpy_launch_count(nargs, 2) < 0 ||
-        mpy_launch_timeout(args[0], &l.options.timeout) < 0)
+        mpy_wait_seconds(args[0], &l.options.timeout) < 0)
         return NULL;
     mpy_job *job =
         mpy_job_new((mpy_pool *)object, MPY_SORT_SETUP, NULL, args[1]);

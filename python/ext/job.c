@@ -9,9 +9,7 @@
 #include "kernel.h"
 #include "message.h"
 #include "value.h"
-
-/* How often a waiting thread looks for signals, in seconds. */
-#define SIGNAL_INTERVAL 0.05
+#include "wait.h"
 
 mpy_job *mpy_job_new(mpy_pool *pool, mpy_sort sort, PyObject *kernel,
                      PyObject *owner)
@@ -98,19 +96,14 @@ int mpy_job_wait(mpy_job *self, double seconds)
     while (self->job != NULL) {
         if (!is_ours(self))
             return raise_forked();
-        waiting w = {self->job, SIGNAL_INTERVAL, false};
-        if (seconds >= 0 && seconds < w.seconds)
-            w.seconds = seconds;
+        waiting w = {self->job, mpy_wait_turn(seconds), false};
         mpy_unlocked(wait_body, &w);
         if (w.ended)
             return 1;
         if (check_signals(self) < 0)
             return -1;
-        if (seconds >= 0) {
-            seconds -= w.seconds;
-            if (seconds <= 0)
-                return 0;
-        }
+        if (!mpy_wait_goes_on(&seconds, w.seconds))
+            return 0;
     }
     return 1;
 }
@@ -251,8 +244,8 @@ static void job_dealloc(PyObject *object)
 
 static PyObject *job_wait(PyObject *object, PyObject *seconds)
 {
-    double limit = PyFloat_AsDouble(seconds);
-    if (limit == -1 && PyErr_Occurred())
+    double limit;
+    if (mpy_wait_seconds(seconds, &limit) < 0)
         return NULL;
     int ended = mpy_job_wait((mpy_job *)object, limit);
     return ended < 0 ? NULL : PyBool_FromLong(ended);

@@ -113,12 +113,6 @@ int mpy_launch_optional(mpy_state *state, PyObject *object, mpy_operands **out)
     return *out == NULL ? -1 : 0;
 }
 
-int mpy_launch_timeout(PyObject *object, double *out)
-{
-    *out = PyFloat_AsDouble(object);
-    return *out == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
 void mpy_launch_drop(mpy_operands *operands)
 {
     if (operands != NULL)

@@ -31,9 +31,6 @@ int mpy_launch_count(Py_ssize_t nargs, Py_ssize_t wanted);
 /* Operands, borrowed, or NULL for None. */
 int mpy_launch_optional(mpy_state *state, PyObject *object, mpy_operands **out);
 
-/* Seconds. */
-int mpy_launch_timeout(PyObject *object, double *out);
-
 /* Releases operands and the reference to them; NULL is allowed. */
 void mpy_launch_drop(mpy_operands *operands);
 

@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "kernel.h"
 #include "launch.h"
+#include "wait.h"
 
 /* The view of a mask: of its one array, or of a bool, which stands for all. */
 static const mp_view *mask_view(const mpy_operands *where)
@@ -117,7 +118,7 @@ PyObject *mpy_start_map_now(PyObject *object, PyObject *const *args,
     mpy_pool *pool = (mpy_pool *)object;
     double timeout;
     if (mpy_launch_count(nargs, 5) < 0 ||
-        mpy_launch_timeout(args[4], &timeout) < 0)
+        mpy_wait_seconds(args[4], &timeout) < 0)
         return NULL;
     map_operands with = {NULL, NULL, NULL};
     mpy_use use;
@@ -146,7 +147,7 @@ PyObject *mpy_start_map(PyObject *object, PyObject *const *args,
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         (outs = mpy_operands_of(state, args[3])) == NULL ||
-        mpy_launch_timeout(args[6], &options.timeout) < 0 ||
+        mpy_wait_seconds(args[6], &options.timeout) < 0 ||
         mpy_job_of(state, args[8], &options.after) < 0)
         return NULL;
     uint64_t open = PyLong_AsUnsignedLongLong(args[4]);
@@ -177,7 +178,7 @@ PyObject *mpy_start_probe(PyObject *object, PyObject *const *args,
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         mpy_launch_optional(state, args[3], &outs) < 0 ||
-        mpy_launch_timeout(args[4], &options.timeout) < 0)
+        mpy_wait_seconds(args[4], &options.timeout) < 0)
         return NULL;
     map_frame frame;
     mpy_job *job = NULL;

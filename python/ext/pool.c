@@ -11,9 +11,7 @@
 #include "job.h"
 #include "start.h"
 #include "visit.h"
-
-/* How often a closing thread looks for signals, in seconds. */
-#define SIGNAL_INTERVAL 0.05
+#include "wait.h"
 
 static int gate_init(mpy_pool *self)
 {
@@ -192,19 +190,14 @@ static void idle_body(void *ud)
 static int wait_idle(mpy_pool *self, double seconds)
 {
     for (;;) {
-        idling w = {self, SIGNAL_INTERVAL, false};
-        if (seconds >= 0 && seconds < w.seconds)
-            w.seconds = seconds;
+        idling w = {self, mpy_wait_turn(seconds), false};
         mpy_unlocked(idle_body, &w);
         if (w.idle)
             return 1;
         if (PyErr_CheckSignals() < 0)
             return -1;
-        if (seconds >= 0) {
-            seconds -= w.seconds;
-            if (seconds <= 0)
-                return 0;
-        }
+        if (!mpy_wait_goes_on(&seconds, w.seconds))
+            return 0;
     }
 }
 
@@ -238,8 +231,8 @@ static PyObject *pool_close(PyObject *object, PyObject *cancel)
 static PyObject *pool_free(PyObject *object, PyObject *seconds)
 {
     mpy_pool *self = (mpy_pool *)object;
-    double limit = PyFloat_AsDouble(seconds);
-    if (limit == -1 && PyErr_Occurred())
+    double limit;
+    if (mpy_wait_seconds(seconds, &limit) < 0)
         return NULL;
     self->closed = true;
     if (is_inside(self)) {
@@ -286,8 +279,8 @@ static void take_body(void *ud)
 static PyObject *pool_next_ended(PyObject *object, PyObject *seconds)
 {
     mpy_pool *self = (mpy_pool *)object;
-    double limit = PyFloat_AsDouble(seconds);
-    if (limit == -1 && PyErr_Occurred())
+    double limit;
+    if (mpy_wait_seconds(seconds, &limit) < 0)
         return NULL;
     taking t = {self->pool, limit, NULL};
     if (t.pool != NULL) {
@@ -339,8 +332,24 @@ static PyObject *span_object(const mp_span *span)
                          span->end);
 }
 
-/* The most spans of a worker that are asked for. */
-#define MAX_SPANS 65536
+/* The spans of a worker, to PyMem_Free(); NULL with an exception. */
+static mp_span *read_spans(const mp_pool *pool, int worker, int *count)
+{
+    mp_span *spans = NULL;
+    /* Only a block that is not full holds all there are. */
+    for (int capacity = 256;; capacity *= 2) {
+        mp_span *more = PyMem_Realloc(spans, (size_t)capacity * sizeof *spans);
+        if (more == NULL) {
+            PyMem_Free(spans);
+            PyErr_NoMemory();
+            return NULL;
+        }
+        spans = more;
+        *count = mp_pool_trace(pool, worker, spans, capacity);
+        if (*count < capacity)
+            return spans;
+    }
+}
 
 static PyObject *pool_trace(PyObject *object, PyObject *worker)
 {
@@ -348,12 +357,12 @@ static PyObject *pool_trace(PyObject *object, PyObject *worker)
     long number = PyLong_AsLong(worker);
     if (number == -1 && PyErr_Occurred())
         return NULL;
-    mp_span *spans = PyMem_Calloc(MAX_SPANS, sizeof *spans);
+    if (self->pool == NULL)
+        return PyList_New(0);
+    int count;
+    mp_span *spans = read_spans(self->pool, (int)number, &count);
     if (spans == NULL)
-        return PyErr_NoMemory();
-    int count = 0;
-    if (self->pool != NULL)
-        count = mp_pool_trace(self->pool, (int)number, spans, MAX_SPANS);
+        return NULL;
     PyObject *list = PyList_New(0);
     for (int i = 0; list != NULL && i < count; i++) {
         PyObject *span = span_object(&spans[i]);

@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "kernel.h"
 #include "launch.h"
+#include "wait.h"
 
 /* A reduction's specification with the memory that it points to. */
 typedef struct reduce_frame {
@@ -110,7 +111,7 @@ PyObject *mpy_start_reduce(PyObject *object, PyObject *const *args,
     mpy_launching l = {.spec = {.reduce = &frame.spec}};
     if (mpy_launch_count(nargs, 7) < 0 ||
         fill_reduce(&frame, pool->state, args, &inputs) < 0 ||
-        mpy_launch_timeout(args[5], &l.options.timeout) < 0)
+        mpy_wait_seconds(args[5], &l.options.timeout) < 0)
         return NULL;
     mpy_job *job = mpy_job_new(pool, MPY_SORT_REDUCE, args[0], args[6]);
     if (job == NULL)

@@ -286,6 +286,15 @@ class TestInside:
         names = [event["args"]["name"] for event in events if event["name"] == "thread_name"]
         assert names == ["worker 1", "worker 2"]
 
+    def test_long_trace(self, tmp_path):
+        path = tmp_path / "trace.json"
+        with moonpool.Pool(1) as pool:
+            for _ in range(700):
+                pool.map(DOUBLE, [1], out=np.zeros(1))
+            pool.trace(path)
+        events = json.loads(path.read_text())["traceEvents"]
+        assert sum(event["ph"] == "X" for event in events) == 700
+
     def test_closed(self, tmp_path):
         pool = moonpool.Pool(1)
         pool.close()
