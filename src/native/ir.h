@@ -182,7 +182,9 @@ struct mp_block {
     int order;        /* reverse post-order; -1: cannot be reached */
     mp_block *idom;   /* NULL for the entry */
     mp_block *header; /* of the innermost loop that it is in, or NULL */
+    mp_block *outer;  /* a header's: that of the next loop around, or NULL */
     int depth;        /* of loops */
+    bool mark;        /* scratch of a pass; false between passes */
     mp_node *mask;    /* set by `mask`; NULL: all lanes of the entry mask */
 };
 
@@ -224,6 +226,11 @@ void mp__ir_branch(mp_func *func, mp_block *from, mp_node *cond, mp_block *then,
                    mp_block *other);
 void mp__ir_return(mp_func *func, mp_block *block);
 
+/* How many blocks can follow: 0 to 2. */
+int mp__ir_nexts(const mp_block *block);
+/* Forgets predecessor k, in the PHIs too. */
+void mp__ir_drop_pred(mp_block *block, int k);
+
 /* Replaces all uses of a node by another, the conditions of blocks and masks
  * too. Goes through the whole function. */
 void mp__ir_replace(mp_func *func, const mp_node *node, mp_node *by);
@@ -239,8 +246,12 @@ void mp__ir_order(mp_func *func);
 bool mp__ir_dominates(const mp_block *a, const mp_block *b);
 /* Whether `block` is inside the loop that `header` heads. */
 bool mp__ir_in_loop(const mp_block *block, const mp_block *header);
+/* Of an operation at worst, and of a node: most BUILTINs and an IDIV by a
+ * constant cannot fail. */
 mp_effects mp__ir_effects(mp_op op);
+mp_effects mp__ir_node_effects(const mp_node *node);
 const char *mp__ir_name(mp_op op);
+int mp__ir_arity(mp_op op); /* -1: any */
 const char *mp__ir_type_name(mp_type type);
 
 /* Removes what nobody uses and that has no effect (a check that may fail is
