@@ -109,8 +109,11 @@ class TestResult:
 
     def test_time_counts_from_the_start(self):
         with moonpool.Pool(1) as pool:
-            blocker = pool.map_async("function(x) for i = 1, 2e7 do end return x end", [1, 2])
-            future = pool.map_async("function(x) return x end", [1, 2], timeout=0.15)
+            flag = np.zeros(1)
+            blocker = pool.run_async("function(i, flag) while flag[1] == 0 do end end", 1, flag)
+            future = pool.map_async("function(x) return x end", [1, 2], timeout=1)
+            time.sleep(1.1)
+            flag[0] = 1
             assert future.result(20).tolist() == [1, 2]
             blocker.result()
 
