@@ -2,7 +2,9 @@
 #ifndef MP_NATIVE_BUILTIN_H
 #define MP_NATIVE_BUILTIN_H
 
-/* name, Lua's name, least and most arguments (ARGS_ANY: any number) */
+/* name, Lua's name, least and most arguments (ANY: any number). A function
+ * with two results is two builtins: the second one, that no Lua name leads to,
+ * gives the second result. */
 #define MP_BUILTIN_TABLE(X)                                                    \
     X(MATH_ABS, "math.abs", 1, 1)                                              \
     X(MATH_ACOS, "math.acos", 1, 1)                                            \
@@ -18,6 +20,7 @@
     X(MATH_MAX, "math.max", 1, MP_BUILTIN_ANY)                                 \
     X(MATH_MIN, "math.min", 1, MP_BUILTIN_ANY)                                 \
     X(MATH_MODF, "math.modf", 1, 1)                                            \
+    X(MATH_MODF_FRACTION, "math.modf#2", 1, 1)                                 \
     X(MATH_RAD, "math.rad", 1, 1)                                              \
     X(MATH_SIN, "math.sin", 1, 1)                                              \
     X(MATH_SQRT, "math.sqrt", 1, 1)                                            \

@@ -151,6 +151,7 @@ struct mp_node {
     mp_node **args;
     mp_node *mask; /* set by `mask` for ops with effects: lanes that run it */
     bool mark;     /* scratch of a pass; false between passes */
+    const char *name; /* PHI: of the local variable that it is, or NULL */
     union {
         bool b;
         int64_t i;
