@@ -242,6 +242,7 @@ MP_API int mp_pool_workers(const mp_pool *pool);
 typedef struct mp_worker_stats {
     int64_t chunks;      /* pieces of jobs taken */
     int64_t items;       /* kernel calls made */
+    int64_t native;      /* those of them in compiled jobs */
     double busy;         /* seconds inside chunks */
     int64_t memory;      /* bytes of Lua memory in use */
     int64_t memory_peak; /* the most there ever was */
@@ -258,12 +259,76 @@ typedef struct mp_span {
     uint64_t job;
     char kernel[64];
     int64_t lo, hi; /* item range */
+    bool native;    /* compiled */
     double start, end;
 } mp_span;
 
 /* Copies at most `capacity` spans of `worker`; returns how many. */
 MP_API int mp_pool_trace(const mp_pool *pool, int worker, mp_span *out,
                          int capacity);
+
+/* ---- the native tier ---------------------------------------------------- */
+
+/* Kernels of numbers can be compiled: their bytecode becomes LLVM IR for the
+ * types of a call, and the caller's compiler makes machine code of that. What
+ * cannot be compiled runs interpreted, with the same results. */
+
+/* name, text, items at once: what instructions code is made for. */
+#define MP_ISA_TABLE(X)                                                        \
+    X(SCALAR, "scalar", 1)                                                     \
+    X(SSE2, "sse2", 4)                                                         \
+    X(AVX2, "avx2", 8)                                                         \
+    X(AVX512, "avx512", 16)
+
+typedef enum mp_isa {
+#define MP_ISA_ENUM(name, text, lanes) MP_ISA_##name,
+    MP_ISA_TABLE(MP_ISA_ENUM)
+#undef MP_ISA_ENUM
+} mp_isa;
+
+/* The best that this machine has. */
+MP_API mp_isa mp_isa_host(void);
+MP_API const char *mp_isa_name(mp_isa isa);
+
+/* Machine code. */
+typedef struct mp_code {
+    uintptr_t address; /* of the function `kernel` of the IR */
+    void *handle;      /* for mp_compiler.release */
+} mp_code;
+
+typedef struct mp_compiler {
+    /* Compiles LLVM IR text, which ends with a zero byte. Called by the thread
+     * that starts a job, without a lock. MP_VALUE: this machine cannot have
+     * the code, err->message says why, and the kernel runs interpreted from
+     * now on. What else it fails with is what the start of the job fails
+     * with. */
+    mp_status (*compile)(void *ud, const char *ir, size_t size, mp_isa isa,
+                         mp_code *out, mp_error *err);
+    /* Gives code back that nobody runs any more. Called by any thread, workers
+     * among them, once for each success of `compile`. */
+    void (*release)(void *handle);
+    void *ud; /* for `compile`; needed during the call only */
+} mp_compiler;
+
+typedef struct mp_native_options {
+    const mp_compiler *compiler;
+    bool required; /* MP_VALUE in place of running interpreted */
+    mp_isa isa;    /* no better than this one is used */
+    int lanes;     /* items at once, a power of two up to 64; 0: what suits */
+    int64_t least; /* compile when so many items, over all calls of the kernel
+                      with these types, have been asked for */
+} mp_native_options;
+
+/* Fills in the defaults: the host's instructions, compiled at once. */
+MP_API void mp_native_options_init(mp_native_options *options,
+                                   const mp_compiler *compiler);
+
+/* Why a kernel runs interpreted. */
+typedef struct mp_refusal {
+    int line;       /* Lua line, 0 where unknown */
+    char what[160]; /* "strings are not compiled" */
+    char hint[160]; /* what to change, or "" */
+} mp_refusal;
 
 /* ---- jobs --------------------------------------------------------------- */
 
@@ -283,6 +348,7 @@ typedef struct mp_job_options {
     uintptr_t tag;       /* the caller's; see mp_job_tag() */
     const mp_job *after; /* NULL, or an ended job whose time goes on: both
                             together have the timeout of that one */
+    const mp_native_options *native; /* NULL: interpreted */
 } mp_job_options;
 
 /* Elementwise map, or map by generalized-ufunc signature. */
@@ -324,6 +390,14 @@ MP_API mp_status mp_map_start(mp_pool *pool, const mp_map_spec *spec,
  * mp_job_results() has the values, mp_job_first() the item's flat index. */
 MP_API mp_status mp_map_probe(mp_pool *pool, const mp_map_spec *spec,
                               const mp_job_options *options, mp_job **out,
+                              mp_error *err);
+
+/* What an elementwise kernel returns, as type inference finds without running
+ * anything: `*nouts` values, of which dtypes[k] (room for MP_MAX_ARGS) is what
+ * an array for them has. `*nouts` is -1 where the native tier does not take the
+ * kernel, and `refusal` says why. `spec->outs` do not matter. */
+MP_API mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec,
+                              int *nouts, mp_dtype *dtypes, mp_refusal *refusal,
                               mp_error *err);
 
 /* kernel(i, ...) for every index of `extent`, 1-based; the views arrive as
@@ -416,6 +490,11 @@ MP_API void mp_job_progress(const mp_job *job, int64_t *done, int64_t *total);
 /* MP_OK, or why it failed; mp_job_error() is never NULL. */
 MP_API mp_status mp_job_status(const mp_job *job);
 MP_API const mp_error *mp_job_error(const mp_job *job);
+
+/* Whether it is compiled, from its start on; and if not, why, or NULL where
+ * nobody wanted it compiled, or not yet. */
+MP_API bool mp_job_native(const mp_job *job);
+MP_API const mp_refusal *mp_job_refusal(const mp_job *job);
 
 /* Values of a probe or a reduction, owned by the job. Strings are not among
  * them: MP_KIND_STRING stands for any Lua value without a number. */

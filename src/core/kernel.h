@@ -11,8 +11,14 @@
 #include "core/signature.h"
 #include "moonpool.h"
 
+/* What another layer keeps with a kernel: the beginning of its own struct. */
+typedef struct mp_kernel_extra {
+    void (*free)(struct mp_kernel_extra *extra);
+} mp_kernel_extra;
+
 struct mp_kernel {
     _Atomic int references;
+    _Atomic(mp_kernel_extra *) extra; /* atomic; owned; NULL until it is made */
     uint64_t hash;           /* of source, name and options; fixed after new */
     size_t size;             /* of the source; fixed after new */
     char *source;            /* fixed after new */

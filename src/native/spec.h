@@ -45,14 +45,6 @@ typedef struct mp_output {
     mp_layout layout; /* PACKED or STRIDED */
 } mp_output;
 
-/* What the machine that runs it has: narrower than the host's in tests. */
-typedef enum mp_isa {
-    MP_ISA_SCALAR, /* one lane */
-    MP_ISA_SSE2,
-    MP_ISA_AVX2,
-    MP_ISA_AVX512,
-} mp_isa;
-
 typedef struct mp_spec {
     mp_form form;
     int ndim;    /* RUN: dimensions of the extent, 1 to MP_NATIVE_RANK */
@@ -64,8 +56,8 @@ typedef struct mp_spec {
     bool masked;     /* MAP: some items are left out (`where`) */
     bool strict;
     bool fastmath;
-    mp_isa isa;
-    int lanes; /* items at once, a power of two; 1: scalar code */
+    mp_isa isa; /* narrower than the host's in tests */
+    int lanes;  /* items at once, a power of two; 1: scalar code */
 } mp_spec;
 
 #endif

@@ -13,13 +13,6 @@
 
 #include "moonpool.h"
 
-/* Why a kernel runs interpreted. */
-typedef struct mp_refusal {
-    int line;       /* Lua line, 0 where unknown */
-    char what[160]; /* "strings are not compiled" */
-    char hint[160]; /* what to change, or "" */
-} mp_refusal;
-
 typedef struct mp_chunk_of_memory mp_chunk_of_memory;
 
 typedef struct mp_unit {

@@ -1,0 +1,42 @@
+/* The driver: takes a kernel through the passes, within a budget. */
+#ifndef MP_NATIVE_DRIVER_H
+#define MP_NATIVE_DRIVER_H
+
+#include <stdio.h>
+
+#include "native/ir.h"
+#include "native/spec.h"
+#include "native/unit.h"
+
+/* What there is after each pass, in their order. */
+typedef enum mp_stage {
+    MP_STAGE_BYTECODE, /* of the kernel's function */
+    MP_STAGE_BUILD,
+    MP_STAGE_INFER,
+    MP_STAGE_FOLD,
+    MP_STAGE_DIVERGE,
+    MP_STAGE_MASK,
+    MP_STAGE_EMIT, /* LLVM IR */
+} mp_stage;
+
+/* What of a kernel comes of the driver. All is in the unit's memory. */
+typedef struct mp_driven {
+    mp_spec spec;   /* the one asked for, with outputs completed */
+    mp_func *func;  /* after MP_STAGE_BYTECODE */
+    const char *ir; /* after MP_STAGE_EMIT; a zero follows */
+    size_t size;
+} mp_driven;
+
+/* The size of IR text that is compiled at most, in bytes. */
+#define MP_MOST_IR ((size_t)1024 * 1024)
+
+/* Runs the passes up to `last`. `print`, where it is not NULL, gets the form
+ * after `last` as text. MP_OK; MP_VALUE: refused, and unit->refusal says why;
+ * or a failure, which `err` has. `unit` is initialised here, and to be
+ * destroyed in any case. */
+mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,
+                         const mp_kernel *setup, const mp_spec *spec,
+                         mp_stage last, FILE *print, mp_driven *out,
+                         mp_error *err);
+
+#endif
