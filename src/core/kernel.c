@@ -2,6 +2,7 @@
 #include "core/kernel.h"
 
 #include <ctype.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -238,6 +239,20 @@ static mp_status fill(mp_kernel *kernel, const char *source, size_t size,
     return mp_signature_parse(options->signature, &kernel->signature, err);
 }
 
+/* Lua reads numbers as the locale says. That of the process may have a comma,
+ * and another thread may change it meanwhile. */
+static mp_status check_in_c_locale(const mp_kernel *kernel, mp_error *err)
+{
+    locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (locale == (locale_t)0)
+        return mp_error_set(err, MP_NO_MEMORY, "no memory for a locale");
+    locale_t before = uselocale(locale);
+    mp_status status = check(kernel, err);
+    uselocale(before);
+    freelocale(locale);
+    return status;
+}
+
 mp_status mp_kernel_new(const char *source, size_t size,
                         const mp_kernel_options *options, mp_kernel **out,
                         mp_error *err)
@@ -253,7 +268,7 @@ mp_status mp_kernel_new(const char *source, size_t size,
     atomic_init(&kernel->references, 1);
     mp_status status = fill(kernel, source, size, options, err);
     if (status == MP_OK)
-        status = check(kernel, err);
+        status = check_in_c_locale(kernel, err);
     if (status != MP_OK) {
         destroy(kernel);
         return status;
