@@ -45,6 +45,12 @@ typedef struct mp_proto {
  * not exactly that; never reads past `size`. */
 mp_proto *mp__proto_read(mp_unit *unit, const char *dump, size_t size);
 
+/* The line of the instruction at `pc`, or 0. */
+static inline int mp_proto_line(const mp_proto *proto, int pc)
+{
+    return proto->lines != NULL ? proto->lines[pc] : 0;
+}
+
 /* The name of the local variable in a register at an instruction, or NULL. */
 const char *mp__proto_local(const mp_proto *proto, int reg, int pc);
 
