@@ -38,10 +38,10 @@ lua='<(lua|lauxlib|lualib|luaconf)\.h>'
 core='src/core src/buffer src/pool src/native'
 
 check() {
-    # Dependencies point one way: core <- buffer <- {pool, native} <- bridge.
+    # Dependencies point one way: core <- buffer <- native <- pool <- bridge.
     only src/core 'core'
     only src/buffer 'core|buffer'
-    only src/pool 'core|buffer|pool'
+    only src/pool 'core|buffer|native|pool'
     only src/native 'core|buffer|native'
     only src/bridge 'core|buffer|pool|native|bridge'
 

@@ -205,6 +205,10 @@ static void hash_kernel(mp_kernel *kernel, const char *signature)
 
 static void destroy(mp_kernel *kernel)
 {
+    mp_kernel_extra *extra =
+        atomic_load_explicit(&kernel->extra, memory_order_acquire);
+    if (extra != NULL)
+        extra->free(extra);
     free(kernel->signature);
     free(kernel->source);
     free(kernel);
@@ -266,6 +270,7 @@ mp_status mp_kernel_new(const char *source, size_t size,
     if (kernel == NULL)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a kernel");
     atomic_init(&kernel->references, 1);
+    atomic_init(&kernel->extra, NULL);
     mp_status status = fill(kernel, source, size, options, err);
     if (status == MP_OK)
         status = check_in_c_locale(kernel, err);

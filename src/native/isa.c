@@ -26,9 +26,3 @@ const char *mp_isa_name(mp_isa isa)
     };
     return names[isa];
 }
-
-void mp_native_options_init(mp_native_options *options,
-                            const mp_compiler *compiler)
-{
-    *options = (mp_native_options){.compiler = compiler, .isa = mp_isa_host()};
-}

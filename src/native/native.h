@@ -1,5 +1,4 @@
-/* Specialisations: kernels compiled for the types of a call, kept with their
- * kernel. */
+/* Specialisations: kernels compiled for the types of a call. */
 #ifndef MP_NATIVE_NATIVE_H
 #define MP_NATIVE_NATIVE_H
 
@@ -21,24 +20,13 @@ typedef struct mp_native {
     mp_refusal refusal; /* fixed after new; where it was refused */
 } mp_native;
 
-mp_native *mp__native_retain(mp_native *native);
-void mp__native_release(mp_native *native);
+mp_native *mp_native_retain(mp_native *native);
+void mp_native_release(mp_native *native);
 
-/* A refusal that is found without looking at the kernel. */
-mp_status mp__native_refused(const char *what, mp_native **out, mp_error *err);
-
-/* What inference says about the outputs of `spec`, which is incomplete: it
- * says nothing of isa, lanes and layouts. The answer is the caller's, to
- * release, and has no code. `setup` may be NULL. */
-mp_status mp__native_types(mp_kernel *kernel, mp_kernel *setup,
-                           const mp_spec *spec, mp_native **out, mp_error *err);
-
-/* The kernel compiled for `spec`, or why not; compiles only if it has not been
- * tried before. `items` is how many this call is about: where there have not
- * been options->least of them yet, `*out` is NULL. The isa and lanes of `spec`
- * are set here. The answer is the caller's, to release. */
-mp_status mp__native_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
-                         const mp_native_options *options, int64_t items,
-                         mp_native **out, mp_error *err);
+/* One that says nothing yet, but that it has no code and is refused. It is the
+ * caller's, to fill and to release. */
+mp_status mp_native_new(mp_native **out, mp_error *err);
+mp_status mp_native_refused(int line, const char *what, const char *hint,
+                            mp_native **out, mp_error *err);
 
 #endif

@@ -28,8 +28,15 @@ void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
         .worker = worker,
         .job = job,
         .size = 1,
+        .grain = 1,
         .at = -1,
     };
+}
+
+void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain)
+{
+    chunks->size = first < MOST_ITEMS ? first : MOST_ITEMS;
+    chunks->grain = grain;
 }
 
 /* Statistics: relaxed, they order nothing. */
@@ -41,12 +48,14 @@ static void add(_Atomic int64_t *counter, int64_t amount)
 static void note(mp_chunks *chunks, int64_t now)
 {
     mp_worker *worker = chunks->worker;
+    bool compiled = mp__job_compiled(chunks->job);
     add(&worker->chunks, 1);
     add(&worker->busy, now - chunks->start);
     mp_spans_add(&worker->spans, &(mp_record){.job = chunks->job->id,
                                               .kernel = chunks->job->kernel,
                                               .lo = chunks->lo,
                                               .hi = chunks->hi,
+                                              .native = compiled,
                                               .start = chunks->start,
                                               .end = now});
 }
@@ -54,7 +63,7 @@ static void note(mp_chunks *chunks, int64_t now)
 /* What a chunk of `count` items has taught about the size of the next. */
 static void adapt(mp_chunks *chunks, int64_t count, int64_t took)
 {
-    if (took < CHUNK_NS / 2 && count == chunks->size && count < MOST_ITEMS)
+    if (took < CHUNK_NS / 2 && count >= chunks->size && count < MOST_ITEMS)
         chunks->size *= 2;
     else if (took > CHUNK_NS * 2 && chunks->size > 1)
         chunks->size /= 2;
@@ -68,7 +77,10 @@ static int64_t next_size(const mp_chunks *chunks, int64_t left)
         size = chunks->size / LEAST_PART;
     if (size > chunks->size)
         size = chunks->size;
-    return size < 1 ? 1 : size;
+    if (size < 1)
+        size = 1;
+    int64_t over = size % chunks->grain;
+    return over == 0 ? size : size - over + chunks->grain;
 }
 
 static bool take_pinned(mp_chunks *chunks)
@@ -109,6 +121,8 @@ bool mp__chunks_next(mp_chunks *chunks)
         int64_t count = chunks->hi - chunks->lo;
         note(chunks, now);
         add(&chunks->worker->items, count);
+        if (mp__job_compiled(chunks->job))
+            add(&chunks->worker->native, count);
         add(&chunks->job->done, count);
         adapt(chunks, count, now - chunks->start);
     }

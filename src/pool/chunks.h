@@ -12,12 +12,16 @@ typedef struct mp_chunks {
     struct mp_worker *worker;
     mp_job *job;
     int64_t lo, hi; /* the chunk at hand, empty before the first */
-    int64_t size;   /* of the next one */
+    int64_t size;   /* of the next one, if there is that much left */
+    int64_t grain;  /* sizes are multiples of it */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
     int64_t at;     /* the item at hand, for errors; the body sets it */
 } mp_chunks;
 
 void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker, mp_job *job);
+
+/* Starts with chunks of `first` items, all of a multiple of `grain`. */
+void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain);
 
 /* Notes the chunk at hand as done and takes the next one; false when there is
  * none, or the job is stopped. Raises nothing. */

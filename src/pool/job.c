@@ -14,6 +14,7 @@ static void destroy(mp_job *job)
     if (job->ops->destroy != NULL)
         job->ops->destroy(job);
     mp_args_destroy(&job->args);
+    mp_native_release(job->native);
     mp_kernel_release(job->kernel);
     pthread_cond_destroy(&job->ended);
     free(job->taken);
@@ -187,6 +188,17 @@ const mp_value *mp_job_results(const mp_job *job, int64_t *count)
 int64_t mp_job_first(const mp_job *job)
 {
     return job->first;
+}
+
+bool mp_job_native(const mp_job *job)
+{
+    return mp__job_compiled(job);
+}
+
+const mp_refusal *mp_job_refusal(const mp_job *job)
+{
+    bool refused = job->native != NULL && job->native->code == NULL;
+    return refused ? &job->native->refusal : NULL;
 }
 
 uintptr_t mp_job_tag(const mp_job *job)

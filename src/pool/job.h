@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "moonpool.h"
+#include "native/native.h"
 #include "pool/args.h"
 
 struct mp_worker;
@@ -37,6 +38,7 @@ struct mp_job {
     bool pinned;           /* fixed after new; item k is for worker k only */
     bool notify;           /* fixed after new */
     double timeout;        /* fixed after new; seconds, 0: none */
+    mp_native *native;     /* fixed after new; retained, or NULL */
     int64_t end;           /* fixed after new; number of items */
 
     _Atomic int64_t next;   /* atomic; the first item nobody has taken */
@@ -77,6 +79,13 @@ void mp__job_release(mp_job *job);
 
 /* Room for results, zeroed. */
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err);
+
+/* Whether compiled code does the work: then `work` and `finish` are called
+ * without a Lua state, see mp__worker_in_lua(). */
+static inline bool mp__job_compiled(const mp_job *job)
+{
+    return job->native != NULL && job->native->code != NULL;
+}
 
 static inline bool mp__job_stopped(const mp_job *job)
 {

@@ -278,6 +278,35 @@ mp_status mp__map_interpret(mp_worker *worker, mp_job *job, mp_error *err)
     return mp__invoke_session(&s.chunks, map_session, &s, err);
 }
 
+/* ---- items that compiled code could not do ------------------------------ */
+
+static int replay_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    begin_session(L, s);
+    run_chunk(L, s);
+    return 0;
+}
+
+static mp_status replay(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
+{
+    session *s = ud;
+    (void)job;
+    s->arrays = worker->arrays;
+    return mp__invoke_session(&s->chunks, replay_session, s, err);
+}
+
+mp_status mp__map_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
+                         mp_error *err)
+{
+    mp_job *job = chunks->job;
+    session s = {.map = (mp_map_job *)job, .chunks = *chunks};
+    s.chunks.lo = lo;
+    s.chunks.hi = hi;
+    s.chunks.at = lo;
+    return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
+}
+
 /* ---- probing ------------------------------------------------------------ */
 
 /* Stands in for an element where there is none. [-0, +1, -] */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "buffer/loop.h"
+#include "pool/chunks.h"
 #include "pool/job.h"
 #include "pool/plan.h"
 
@@ -49,6 +50,19 @@ mp_status mp__map_interpret(struct mp_worker *worker, mp_job *job,
                             mp_error *err);
 mp_status mp__map_interpret_probe(struct mp_worker *worker, mp_job *job,
                                   mp_error *err);
+
+/* Worker thread: computes items `lo` to `hi` - 1 on the interpreted tier, for
+ * a worker that is at the chunk `chunks` without a Lua state. */
+mp_status mp__map_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
+                         mp_error *err);
+
+/* The native tier: sets job.native where options want it and the kernel can be
+ * compiled. All but the queueing has been done. */
+mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
+                         mp_error *err);
+
+/* A mp_job_ops.work for a job that has native code. */
+mp_status mp__map_native(struct mp_worker *worker, mp_job *job, mp_error *err);
 
 /* Open outputs are int64 arrays that may turn into float64 ones: each item
  * holds an integer or the bits of a float until the job ends. */

@@ -430,6 +430,7 @@ void mp_pool_stats(const mp_pool *pool, int worker, mp_worker_stats *out)
     *out = (mp_worker_stats){
         .chunks = get(&w->chunks),
         .items = get(&w->items),
+        .native = get(&w->native),
         .busy = (double)get(&w->busy) * 1e-9,
         .memory = get(&w->memory),
         .memory_peak = get(&w->peak),

@@ -15,8 +15,9 @@
 
 typedef struct mp_record {
     uint64_t job;
-    mp_kernel *kernel; /* retained */
+    const mp_kernel *kernel; /* only for mp_spans_add() */
     int64_t lo, hi;
+    bool native;
     int64_t start, end; /* ns of the monotonic clock */
 } mp_record;
 
@@ -25,13 +26,15 @@ typedef struct mp_spans {
     pthread_mutex_t lock;
     uint64_t count;           /* guarded by lock; ever written */
     mp_record ring[MP_SPANS]; /* guarded by lock */
+    char names[MP_SPANS][sizeof((mp_span *)NULL)->kernel]; /* likewise */
 } mp_spans;
 
 /* Returns 0 or an error number. `spans` is zeroed. */
 int mp_spans_init(mp_spans *spans);
 void mp_spans_destroy(mp_spans *spans);
 
-/* Notes a chunk; the kernel of `record` is retained here. */
+/* Notes a chunk. Of the kernel its name is kept, and no more: it may hold code
+ * that nobody is going to call again. */
 void mp_spans_add(mp_spans *spans, const mp_record *record);
 
 /* Copies the latest spans, oldest first; returns how many. */

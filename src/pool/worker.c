@@ -123,11 +123,8 @@ static void tidy_state(mp_worker *worker, const mp_job *job, mp_status status)
 
 /* ---- running jobs ------------------------------------------------------- */
 
-/* Calls `step`, one of the job's `work` and `finish`, with a state that is
- * ready and can be stopped. */
-static mp_status run_step(mp_worker *worker, mp_job *job,
-                          mp_status (*step)(mp_worker *, mp_job *, mp_error *),
-                          mp_error *err)
+mp_status mp__worker_in_lua(mp_worker *worker, mp_job *job,
+                            mp_worker_body *body, void *ud, mp_error *err)
 {
     mp_status status = MP_OK;
     bool fresh = worker->state == NULL;
@@ -143,7 +140,7 @@ static mp_status run_step(mp_worker *worker, mp_job *job,
         ready = status == MP_OK && !worker->state->torn;
     }
     if (ready && !mp__job_stopped(job)) {
-        status = step(worker, job, err);
+        status = body(worker, job, ud, err);
         collect_garbage(worker, job, status);
     }
     mp_guard_leave(&worker->guard);
@@ -153,11 +150,29 @@ static mp_status run_step(mp_worker *worker, mp_job *job,
     return status;
 }
 
+/* One of a job's `work` and `finish`. */
+typedef mp_status job_step(mp_worker *worker, mp_job *job, mp_error *err);
+
+static mp_status call_step(mp_worker *worker, mp_job *job, void *ud,
+                           mp_error *err)
+{
+    job_step **step = ud;
+    return (*step)(worker, job, err);
+}
+
+static mp_status run_step(mp_worker *worker, mp_job *job, job_step *step,
+                          mp_error *err)
+{
+    if (mp__job_compiled(job))
+        return step(worker, job, err);
+    return mp__worker_in_lua(worker, job, call_step, &step, err);
+}
+
 /* With the lock held, also at the end. */
 static void run_job(mp_worker *worker, mp_job *job)
 {
     mp_pool *pool = worker->pool;
-    mp_status (*step)(mp_worker *, mp_job *, mp_error *) = job->ops->work;
+    job_step *step = job->ops->work;
     mp__job_retain(job);
     worker->job = job;
     mp_status status;

@@ -25,6 +25,7 @@ typedef struct mp_worker {
 
     _Atomic int64_t chunks; /* atomic; see mp_worker_stats */
     _Atomic int64_t items;  /* atomic */
+    _Atomic int64_t native; /* atomic */
     _Atomic int64_t busy;   /* atomic; ns */
     _Atomic int64_t memory; /* atomic; bytes, as of the last chunk */
     _Atomic int64_t peak;   /* atomic; bytes */
@@ -34,9 +35,18 @@ typedef struct mp_worker {
 #endif
 } mp_worker;
 
+/* A step of a job's, on a worker. */
+typedef mp_status mp_worker_body(mp_worker *worker, mp_job *job, void *ud,
+                                 mp_error *err);
+
 /* Starts the thread. `worker` is zeroed; on failure it is as before. */
 mp_status mp__worker_start(mp_worker *worker, mp_pool *pool, int index,
                            mp_error *err);
+
+/* Worker thread, of a job that it is at: calls `body` with a Lua state that is
+ * ready, and can be stopped. Does not call it where the job is stopped. */
+mp_status mp__worker_in_lua(mp_worker *worker, mp_job *job,
+                            mp_worker_body *body, void *ud, mp_error *err);
 
 /* Waits for the thread, which leaves when the pool is stopping, and frees
  * what it owned. */

@@ -50,8 +50,8 @@ static void the_latest_are_kept_oldest_first(void **data)
     (void)data;
 }
 
-/* A kernel lives as long as a span of it does. */
-static void kernels_are_held(void **data)
+/* A span has its kernel's name, and outlives it. */
+static void names_outlive_kernels(void **data)
 {
     mp_spans *spans = make_spans();
     mp_span out[2];
@@ -96,7 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_latest_are_kept_oldest_first),
-        cmocka_unit_test(kernels_are_held),
+        cmocka_unit_test(names_outlive_kernels),
         cmocka_unit_test(a_pool_shows_what_ran),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,342 @@
+/* The specialisations of a kernel, and how they are made. */
+#include "native/natives.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/kernel.h"
+#include "native/driver.h"
+
+/* ---- keys --------------------------------------------------------------- */
+
+/* What two calls must agree in to share a specialisation: a byte string. */
+#define KEY_SIZE (64 + 4 * (MP_MAX_ARGS + MP_NATIVE_RANK) + 3 * MP_MAX_ARGS)
+
+typedef struct key {
+    size_t size;
+    unsigned char bytes[KEY_SIZE];
+} key;
+
+static void add_byte(key *k, int byte)
+{
+    k->bytes[k->size++] = (unsigned char)byte;
+}
+
+static void add_bytes(key *k, const void *bytes, size_t size)
+{
+    memcpy(k->bytes + k->size, bytes, size);
+    k->size += size;
+}
+
+static void add_param(key *k, const mp_param *p)
+{
+    add_byte(k, (int)p->kind);
+    switch (p->kind) {
+    case MP_PARAM_ELEMENT:
+        add_byte(k, (int)p->dtype);
+        add_byte(k, (int)p->layout);
+        return;
+    case MP_PARAM_UNIFORM:
+    case MP_PARAM_ACC:
+        add_byte(k, (int)p->scalar);
+        return;
+    case MP_PARAM_ARRAY:
+        add_byte(k, (int)p->dtype);
+        add_byte(k, p->rank);
+        add_byte(k, p->packed + 2 * p->readonly);
+        return;
+    case MP_PARAM_INDEX:
+        add_byte(k, p->dim);
+        return;
+    }
+}
+
+static void make_key(key *k, const mp_spec *spec)
+{
+    k->size = 0;
+    add_byte(k, (int)spec->form);
+    add_byte(k, spec->ndim);
+    add_byte(k, (int)spec->widest);
+    add_byte(k, spec->masked + 2 * spec->strict + 4 * spec->fastmath);
+    add_byte(k, (int)spec->isa);
+    add_byte(k, spec->lanes);
+    add_byte(k, spec->nparams);
+    for (int i = 0; i < spec->nparams; i++)
+        add_param(k, &spec->params[i]);
+    add_byte(k, spec->noutputs);
+    for (int i = 0; i < spec->noutputs; i++) {
+        add_byte(k, spec->outputs[i].open);
+        add_byte(k, (int)spec->outputs[i].dtype);
+        add_byte(k, (int)spec->outputs[i].layout);
+    }
+}
+
+/* ---- the cache of a kernel ---------------------------------------------- */
+
+/* How many specialisations a kernel keeps; the least recently used goes. */
+#ifdef MP_HARD
+#define MOST_ENTRIES 2
+#else
+#define MOST_ENTRIES 64
+#endif
+
+typedef struct entry {
+    struct entry *next;
+    mp_kernel *setup;  /* retained, or NULL */
+    mp_native *answer; /* retained; NULL: not tried yet */
+    int64_t items;     /* asked for so far */
+    size_t size;
+    unsigned char key[];
+} entry;
+
+typedef struct natives {
+    mp_kernel_extra extra;
+    pthread_mutex_t lock;
+    int count;    /* guarded by lock */
+    entry *first; /* guarded by lock; the most recently used */
+} natives;
+
+static void free_entry(entry *e)
+{
+    mp_native_release(e->answer);
+    mp_kernel_release(e->setup);
+    free(e);
+}
+
+static void natives_free(mp_kernel_extra *extra)
+{
+    natives *n = (natives *)extra;
+    while (n->first != NULL) {
+        entry *e = n->first;
+        n->first = e->next;
+        free_entry(e);
+    }
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}
+
+static mp_status natives_of(mp_kernel *kernel, natives **out, mp_error *err)
+{
+    /* Acquire: what it points to was made by another thread. */
+    mp_kernel_extra *extra =
+        atomic_load_explicit(&kernel->extra, memory_order_acquire);
+    if (extra == NULL) {
+        natives *n = calloc(1, sizeof *n);
+        if (n == NULL || pthread_mutex_init(&n->lock, NULL) != 0) {
+            free(n);
+            return mp_error_set(err, MP_NO_MEMORY, "no memory for a kernel");
+        }
+        n->extra.free = natives_free;
+        if (atomic_compare_exchange_strong_explicit(
+                &kernel->extra, &extra, &n->extra, memory_order_acq_rel,
+                memory_order_acquire))
+            extra = &n->extra;
+        else
+            natives_free(&n->extra);
+    }
+    *out = (natives *)extra;
+    return MP_OK;
+}
+
+static bool same_setup(const mp_kernel *a, const mp_kernel *b)
+{
+    return a == b || (a != NULL && b != NULL && mp_kernel_equal(a, b));
+}
+
+/* With the lock held: the entry, moved to the front, or NULL. */
+static entry *find(natives *n, const key *k, const mp_kernel *setup)
+{
+    for (entry **at = &n->first; *at != NULL; at = &(*at)->next) {
+        entry *e = *at;
+        if (e->size != k->size || memcmp(e->key, k->bytes, k->size) != 0 ||
+            !same_setup(e->setup, setup))
+            continue;
+        *at = e->next;
+        e->next = n->first;
+        n->first = e;
+        return e;
+    }
+    return NULL;
+}
+
+/* With the lock held: takes the entry that was used the longest ago out of a
+ * full cache, for the caller to free without the lock. */
+static entry *evict(natives *n)
+{
+    if (n->count <= MOST_ENTRIES)
+        return NULL;
+    entry **at = &n->first;
+    while ((*at)->next != NULL)
+        at = &(*at)->next;
+    entry *e = *at;
+    *at = NULL;
+    n->count--;
+    return e;
+}
+
+/* Counts `items` in, and looks: the answer, retained, or NULL. `*due` says
+ * whether it is time to look for one. */
+static mp_status look_up(natives *n, const key *k, mp_kernel *setup,
+                         int64_t items, int64_t least, mp_native **out,
+                         bool *due, mp_error *err)
+{
+    entry *old = NULL;
+    pthread_mutex_lock(&n->lock);
+    entry *e = find(n, k, setup);
+    if (e == NULL) {
+        e = calloc(1, sizeof *e + k->size);
+        if (e == NULL) {
+            pthread_mutex_unlock(&n->lock);
+            return mp_error_set(err, MP_NO_MEMORY, "no memory for a kernel");
+        }
+        e->setup = setup != NULL ? mp_kernel_retain(setup) : NULL;
+        e->size = k->size;
+        memcpy(e->key, k->bytes, k->size);
+        e->next = n->first;
+        n->first = e;
+        n->count++;
+        old = evict(n);
+    }
+    if (e->answer == NULL && __builtin_add_overflow(e->items, items, &e->items))
+        e->items = INT64_MAX;
+    *due = e->answer == NULL && e->items >= least;
+    *out = e->answer != NULL ? mp_native_retain(e->answer) : NULL;
+    pthread_mutex_unlock(&n->lock);
+    if (old != NULL)
+        free_entry(old);
+    return MP_OK;
+}
+
+/* Keeps an answer for others. Two threads may have looked for the same one:
+ * then the first stays. */
+static void keep(natives *n, const key *k, const mp_kernel *setup,
+                 mp_native *answer)
+{
+    pthread_mutex_lock(&n->lock);
+    entry *e = find(n, k, setup);
+    if (e != NULL && e->answer == NULL)
+        e->answer = mp_native_retain(answer);
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* ---- looking for answers ------------------------------------------------ */
+
+/* A question: what is to be found out, and by whom. */
+typedef struct question {
+    mp_kernel *kernel;
+    mp_kernel *setup;
+    const mp_spec *spec;
+    const mp_compiler *compiler; /* NULL: types only */
+} question;
+
+static void keep_outputs(mp_native *native, const mp_spec *spec)
+{
+    native->noutputs = spec->noutputs;
+    for (int k = 0; k < spec->noutputs; k++)
+        native->outputs[k] = spec->outputs[k].dtype;
+}
+
+/* Hands the IR to the compiler. */
+static mp_status compile(const question *q, const mp_driven *driven,
+                         mp_native **out, mp_error *err)
+{
+    const mp_compiler *compiler = q->compiler;
+    mp_code code = {.address = 0};
+    mp_error why;
+    mp_status status = compiler->compile(compiler->ud, driven->ir, driven->size,
+                                         q->spec->isa, &code, &why);
+    if (status == MP_VALUE) {
+        return mp_native_refused(0, why.message, "", out, err);
+    }
+    if (status != MP_OK) {
+        *err = why;
+        return status;
+    }
+    mp_native *native = NULL;
+    status = mp_native_new(&native, err);
+    if (status != MP_OK) {
+        compiler->release(code.handle);
+        return status;
+    }
+    native->code = (mp_native_code)code.address;
+    native->lanes = q->spec->lanes;
+    native->handle = code.handle;
+    native->release = compiler->release;
+    keep_outputs(native, &driven->spec);
+    *out = native;
+    return MP_OK;
+}
+
+static mp_status answer(const question *q, mp_native **out, mp_error *err)
+{
+    mp_unit unit;
+    mp_driven driven;
+    bool types = q->compiler == NULL;
+    mp_stage last = types ? MP_STAGE_INFER : MP_STAGE_EMIT;
+    mp_status status = mp__driver_run(&unit, q->kernel, q->setup, q->spec, last,
+                                      NULL, &driven, err);
+    if (status == MP_VALUE) {
+        const mp_refusal *r = &unit.refusal;
+        status = mp_native_refused(r->line, r->what, r->hint, out, err);
+    } else if (status == MP_OK && types) {
+        status = mp_native_new(out, err);
+        if (status == MP_OK)
+            keep_outputs(*out, &driven.spec);
+    } else if (status == MP_OK) {
+        status = compile(q, &driven, out, err);
+    }
+    mp__unit_destroy(&unit);
+    return status;
+}
+
+/* The answer from the cache or anew. Nothing is locked while it is looked for:
+ * the compiler may run anything, this kernel too. */
+static mp_status ask(const question *q, int64_t items, int64_t least,
+                     mp_native **out, mp_error *err)
+{
+    key k;
+    natives *n = NULL;
+    bool due = false;
+    mp_status status = natives_of(q->kernel, &n, err);
+    if (status != MP_OK)
+        return status;
+    make_key(&k, q->spec);
+    if (q->compiler != NULL) {
+        add_bytes(&k, &q->compiler->compile, sizeof q->compiler->compile);
+        add_bytes(&k, &q->compiler->release, sizeof q->compiler->release);
+    }
+    status = look_up(n, &k, q->setup, items, least, out, &due, err);
+    if (status != MP_OK || !due)
+        return status;
+    status = answer(q, out, err);
+    if (status == MP_OK)
+        keep(n, &k, q->setup, *out);
+    return status;
+}
+
+mp_status mp_natives_types(mp_kernel *kernel, mp_kernel *setup,
+                           const mp_spec *spec, mp_native **out, mp_error *err)
+{
+    question q = {.kernel = kernel, .setup = setup, .spec = spec};
+    return ask(&q, 0, 0, out, err);
+}
+
+mp_status mp_natives_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
+                         const mp_native_options *options, int64_t items,
+                         mp_native **out, mp_error *err)
+{
+    static const int lanes[] = {
+#define LANES(name, text, count) count,
+        MP_ISA_TABLE(LANES)
+#undef LANES
+    };
+    mp_isa host = mp_isa_host();
+    spec->isa = options->isa < host ? options->isa : host;
+    spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
+    question q = {.kernel = kernel,
+                  .setup = setup,
+                  .spec = spec,
+                  .compiler = options->compiler};
+    return ask(&q, items, options->required ? 0 : options->least, out, err);
+}

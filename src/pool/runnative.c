@@ -1,0 +1,119 @@
+/* Runs on the native tier: compiled code goes along the last dimension. */
+#include "pool/runjob.h"
+#include "pool/tier.h"
+
+_Static_assert(MP_RUN_NDIM <= MP_NATIVE_RANK,
+               "an index of each dimension is in the frame");
+
+/* ---- what it is compiled for -------------------------------------------- */
+
+/* Describes an array; why it is not compiled, or NULL. */
+static const char *describe_array(const mp_view *view, mp_param *param)
+{
+    if (view->ndim < 1 || view->ndim > MP_NATIVE_RANK)
+        return "only arrays of 1 to 3 dimensions are compiled";
+    int64_t stride = view->strides[view->ndim - 1];
+    *param = (mp_param){
+        .kind = MP_PARAM_ARRAY,
+        .dtype = view->dtype,
+        .rank = view->ndim,
+        .packed = stride == mp_dtype_size(view->dtype) ||
+                  view->shape[view->ndim - 1] <= 1,
+        .readonly = view->readonly,
+    };
+    return mp__tier_obstacle(view->dtype, view->swapped);
+}
+
+static const char *describe(const mp_run_job *run, mp_spec *spec)
+{
+    const mp_args *args = &run->job.args;
+    spec->ndim = run->extent.ndim;
+    for (int d = 0; d < spec->ndim; d++)
+        spec->params[d] = (mp_param){.kind = MP_PARAM_INDEX, .dim = d};
+    spec->nparams = spec->ndim + args->count;
+    for (int k = 0; k < args->count; k++) {
+        const mp_arg *arg = &args->arg[k];
+        mp_param *param = &spec->params[spec->ndim + k];
+        const char *obstacle = NULL;
+        if (arg->view != NULL)
+            obstacle = describe_array(arg->view, param);
+        else if (!mp__tier_param(arg->value, param))
+            obstacle = "strings are not compiled";
+        if (obstacle != NULL)
+            return obstacle;
+    }
+    return NULL;
+}
+
+mp_status mp__run_choose(mp_run_job *run, const mp_job_options *options,
+                         mp_error *err)
+{
+    mp_spec spec;
+    if (options == NULL || options->native == NULL)
+        return MP_OK;
+    mp__tier_spec(&spec, MP_FORM_RUN, run->job.kernel);
+    const char *obstacle = describe(run, &spec);
+    return mp__tier_choose(&run->job, options, &spec, obstacle, run->job.end,
+                           err);
+}
+
+/* ---- at work ------------------------------------------------------------ */
+
+typedef struct run_run {
+    mp_native_run run;
+    const mp_run_job *job;
+    mp_frame_array arrays[MP_MAX_ARGS];
+} run_run;
+
+static void advance_run(mp_native_run *run, int64_t count)
+{
+    const run_run *r = (const run_run *)run;
+    run->frame.index[r->job->extent.ndim - 1] += count;
+}
+
+static mp_status run_run_chunk(mp_native_run *run, mp_error *err)
+{
+    const run_run *r = (const run_run *)run;
+    const mp_shape *extent = &r->job->extent;
+    const mp_chunks *chunks = &run->chunks;
+    int last = extent->ndim - 1;
+    while (chunks->at < chunks->hi) {
+        mp__run_unravel(extent, chunks->at, run->frame.index);
+        int64_t count = extent->extent[last] - run->frame.index[last] + 1;
+        if (count > chunks->hi - chunks->at)
+            count = chunks->hi - chunks->at;
+        int64_t end = chunks->at + count;
+        mp_status status = mp__tier_row(run, count, err);
+        if (status != MP_OK || chunks->at < end)
+            return status;
+    }
+    return MP_OK;
+}
+
+static void put_arrays(run_run *r, const mp_args *args)
+{
+    int n = 0;
+    for (int k = 0; k < args->count; k++) {
+        const mp_view *view = args->arg[k].view;
+        if (view == NULL)
+            continue;
+        mp_frame_array *array = &r->arrays[n++];
+        array->data = view->data;
+        for (int d = 0; d < view->ndim; d++) {
+            array->extents[d] = view->shape[d];
+            array->strides[d] = view->strides[d];
+        }
+    }
+}
+
+mp_status mp__run_native(struct mp_worker *worker, mp_job *job, mp_error *err)
+{
+    run_run r;
+    r.job = (const mp_run_job *)job;
+    put_arrays(&r, &job->args);
+    r.run.frame = (mp_frame){.arrays = r.arrays};
+    r.run.advance = advance_run;
+    r.run.replay = mp__run_replay;
+    r.run.chunk = run_run_chunk;
+    return mp__tier_run(&r.run, worker, job, err);
+}

@@ -1,0 +1,195 @@
+/* Tiers: interpreted or compiled. */
+#include "pool/tier.h"
+
+#include <string.h>
+
+#include "core/kernel.h"
+#include "native/natives.h"
+#include "pool/pool.h"
+
+/* ---- which one ---------------------------------------------------------- */
+
+bool mp__tier_param(mp_value value, mp_param *param)
+{
+    param->kind = MP_PARAM_UNIFORM;
+    param->scalar = value.kind;
+    return value.kind != MP_KIND_STRING;
+}
+
+const char *mp__tier_obstacle(mp_dtype dtype, bool swapped)
+{
+    if (swapped)
+        return "arrays in the other byte order are not compiled";
+    return dtype == MP_FLOAT16 ? "arrays of float16 are not compiled" : NULL;
+}
+
+const char *mp__tier_forbidden(const mp_pool *pool)
+{
+    return pool->sandbox ? NULL : "without a sandbox nothing is compiled";
+}
+
+void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel)
+{
+    spec->form = form;
+    spec->ndim = 0;
+    spec->nparams = 0;
+    spec->noutputs = 0;
+    spec->widest = MP_FLOAT64;
+    spec->masked = false;
+    spec->strict = kernel->strict;
+    spec->fastmath = kernel->fastmath;
+    spec->isa = MP_ISA_SCALAR;
+    spec->lanes = 1;
+}
+
+static mp_status refuse(const mp_job *job, mp_error *err)
+{
+    const mp_refusal *r = &job->native->refusal;
+    mp_status status =
+        mp_error_set(err, MP_VALUE, "the kernel cannot be compiled: %s%s%s",
+                     r->what, r->hint[0] != '\0' ? "; " : "", r->hint);
+    if (err != NULL) {
+        const char *name = mp_kernel_name(job->kernel);
+        err->line = r->line;
+        memcpy(err->kernel, name, strlen(name) + 1);
+    }
+    return status;
+}
+
+static mp_status check_options(const mp_native_options *options, mp_error *err)
+{
+    int lanes = options->lanes;
+    if (lanes < 0 || lanes > 64 || (lanes & (lanes - 1)) != 0)
+        return mp_error_set(err, MP_VALUE,
+                            "%d lanes: give a power of two up to 64", lanes);
+    return MP_OK;
+}
+
+mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
+                          mp_spec *spec, const char *obstacle, int64_t items,
+                          mp_error *err)
+{
+    const mp_native_options *native = options != NULL ? options->native : NULL;
+    if (native == NULL || items <= 0)
+        return MP_OK;
+    mp_status status = check_options(native, err);
+    if (status != MP_OK)
+        return status;
+    if (obstacle == NULL)
+        obstacle = mp__tier_forbidden(job->pool);
+    if (obstacle != NULL)
+        status = mp_native_refused(0, obstacle, "", &job->native, err);
+    else
+        status = mp_natives_get(job->kernel, job->pool->setup, spec, native,
+                                items, &job->native, err);
+    if (status == MP_OK && native->required && !mp__job_compiled(job))
+        status = refuse(job, err);
+    return status;
+}
+
+/* ---- at work ------------------------------------------------------------ */
+
+/* Chunks start with so many vectors. */
+#define FIRST_VECTORS 64
+
+/* No more items than these are replayed at a failure. */
+#define MOST_PATIENCE 65536
+
+_Static_assert(sizeof(_Atomic int) == sizeof(int),
+               "compiled code reads mp_job.stop as an int");
+
+static void put_scalars(mp_native_run *run, const mp_args *args)
+{
+    int n = 0;
+    for (int k = 0; k < args->count; k++) {
+        const mp_arg *arg = &args->arg[k];
+        if (arg->view != NULL)
+            continue;
+        uint64_t bits = 0;
+        switch (arg->value.kind) {
+        case MP_KIND_BOOL:
+            bits = arg->value.as.b;
+            break;
+        case MP_KIND_INT:
+            bits = (uint64_t)arg->value.as.i;
+            break;
+        case MP_KIND_FLOAT:
+            memcpy(&bits, &arg->value.as.f, sizeof bits);
+            break;
+        case MP_KIND_NIL:
+        case MP_KIND_STRING:
+            break;
+        }
+        run->scalars[n++] = bits;
+    }
+}
+
+mp_status mp__tier_run(mp_native_run *run, mp_worker *worker, mp_job *job,
+                       mp_error *err)
+{
+    int lanes = job->native->lanes;
+    mp__chunks_init(&run->chunks, worker, job);
+    mp__chunks_begin_with(&run->chunks, FIRST_VECTORS * lanes, lanes);
+    put_scalars(run, &job->args);
+    run->frame.scalars = run->scalars;
+    run->frame.stop = (const int *)&job->stop;
+    run->patience = lanes;
+    while (mp__chunks_next(&run->chunks)) {
+        run->failed = false;
+        mp_status status = run->chunk(run, err);
+        if (status != MP_OK)
+            return status; /* The replay has noted the chunk. */
+        if (run->chunks.at < run->chunks.hi) {
+            mp__chunks_abort(&run->chunks);
+            return MP_OK; /* It is stopped. */
+        }
+        if (!run->failed && run->patience > lanes)
+            run->patience /= 2;
+    }
+    return MP_OK;
+}
+
+/* Items before frame.failed are done: has the interpreter do those after it,
+ * the more of them the more often that was needed. Returns how many items are
+ * done then. */
+static mp_status replay(mp_native_run *run, int64_t count, int64_t *done,
+                        mp_error *err)
+{
+    int64_t first = run->frame.failed;
+    int64_t some = count - first;
+    if (some > run->patience)
+        some = run->patience;
+    int64_t lo = run->chunks.at + first;
+    mp_status status = run->replay(&run->chunks, lo, lo + some, err);
+    run->failed = true;
+    if (run->patience < MOST_PATIENCE)
+        run->patience *= 2;
+    *done = first + some;
+    return status;
+}
+
+mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err)
+{
+    const mp_job *job = run->chunks.job;
+    for (;;) {
+        int64_t done = count;
+        mp_status status = MP_OK;
+        run->frame.count = count;
+        switch ((mp_native_result)job->native->code(&run->frame)) {
+        case MP_NATIVE_DONE:
+            break;
+        case MP_NATIVE_STOPPED:
+            return MP_OK;
+        case MP_NATIVE_FAILED:
+            status = replay(run, count, &done, err);
+            break;
+        }
+        if (status != MP_OK || mp__job_stopped(job))
+            return status;
+        run->chunks.at += done;
+        count -= done;
+        if (count == 0)
+            return MP_OK;
+        run->advance(run, done);
+    }
+}

@@ -1,0 +1,57 @@
+/* Tiers: whether a job's items are interpreted or compiled, and how compiled
+ * code and the interpreter take turns. */
+#ifndef MP_POOL_TIER_H
+#define MP_POOL_TIER_H
+
+#include "native/native.h"
+#include "pool/chunks.h"
+#include "pool/job.h"
+
+/* Describes an argument that is the same for all items; false where compiled
+ * code cannot have it. */
+bool mp__tier_param(mp_value value, mp_param *param);
+
+/* Why compiled code cannot have elements that are laid out so, or NULL. */
+const char *mp__tier_obstacle(mp_dtype dtype, bool swapped);
+
+/* Why nothing is compiled for a pool at all, or NULL. */
+const char *mp__tier_forbidden(const mp_pool *pool);
+
+/* Begins the description of a job's types. */
+void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel);
+
+/* Before a job of `items` items is queued: sets job->native. `spec` says what
+ * it needs, or where it needs what no compiled code has, `obstacle` says so.
+ * MP_VALUE where native code is required and cannot be had. */
+mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
+                          mp_spec *spec, const char *obstacle, int64_t items,
+                          mp_error *err);
+
+/* ---- compiled code at work ---------------------------------------------- */
+
+/* What a worker needs to run rows of items. The job's kind fills in what the
+ * code gets; `replay` computes items again on the interpreted tier. */
+typedef struct mp_native_run {
+    mp_chunks chunks;
+    mp_frame frame; /* of the row at hand */
+    uint64_t scalars[MP_MAX_ARGS];
+    int64_t patience; /* how many items are replayed at the next failure */
+    bool failed;      /* some have been, in the chunk at hand */
+    /* Moves the frame on by some items of the row. */
+    void (*advance)(struct mp_native_run *run, int64_t count);
+    mp_status (*replay)(const mp_chunks *chunks, int64_t lo, int64_t hi,
+                        mp_error *err);
+    /* All rows of the chunk at hand, by mp__tier_row(). */
+    mp_status (*chunk)(struct mp_native_run *run, mp_error *err);
+} mp_native_run;
+
+/* Runs all chunks that the worker gets. The caller has set the three functions
+ * and, of the frame, what is the same for all rows. */
+mp_status mp__tier_run(mp_native_run *run, struct mp_worker *worker,
+                       mp_job *job, mp_error *err);
+
+/* Runs `count` items from chunks.at on, where the frame stands; fewer where
+ * the job is stopped. Leaves the frame anywhere in the row. */
+mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err);
+
+#endif
