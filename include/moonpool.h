@@ -330,6 +330,24 @@ typedef struct mp_refusal {
     char hint[160]; /* what to change, or "" */
 } mp_refusal;
 
+/* name, text: what there is of a kernel after each pass, in their order. */
+#define MP_STAGE_TABLE(X)                                                      \
+    X(BYTECODE, "bytecode")                                                    \
+    X(BUILD, "build")                                                          \
+    X(INFER, "infer")                                                          \
+    X(FOLD, "fold")                                                            \
+    X(DIVERGE, "diverge")                                                      \
+    X(MASK, "mask")                                                            \
+    X(EMIT, "emit") /* LLVM IR */
+
+typedef enum mp_stage {
+#define MP_STAGE_ENUM(name, text) MP_STAGE_##name,
+    MP_STAGE_TABLE(MP_STAGE_ENUM)
+#undef MP_STAGE_ENUM
+} mp_stage;
+
+MP_API const char *mp_stage_name(mp_stage stage);
+
 /* ---- jobs --------------------------------------------------------------- */
 
 typedef struct mp_job mp_job;
@@ -400,6 +418,15 @@ MP_API mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec,
                               int *nouts, mp_dtype *dtypes, mp_refusal *refusal,
                               mp_error *err);
 
+/* The form that a kernel has after a pass, for the types of a map: whether its
+ * inputs are arrays, of which dtypes, and what values there are. `*text` is the
+ * caller's, to free(); it is NULL where the kernel cannot be compiled, and
+ * `refusal` says why. No array's memory is looked at. */
+MP_API mp_status mp_map_show(const mp_map_spec *spec,
+                             const mp_native_options *options, mp_stage stage,
+                             char **text, size_t *size, mp_refusal *refusal,
+                             mp_error *err);
+
 /* kernel(i, ...) for every index of `extent`, 1-based; the views arrive as
  * arrays that the kernel may read and write. What it returns is dropped. */
 typedef struct mp_run_spec {
@@ -412,6 +439,12 @@ typedef struct mp_run_spec {
 MP_API mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
                               const mp_job_options *options, mp_job **out,
                               mp_error *err);
+
+/* As mp_map_show(). */
+MP_API mp_status mp_run_show(const mp_run_spec *spec,
+                             const mp_native_options *options, mp_stage stage,
+                             char **text, size_t *size, mp_refusal *refusal,
+                             mp_error *err);
 
 /* How partial results are combined. */
 typedef enum mp_combine {

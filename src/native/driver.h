@@ -4,26 +4,16 @@
 
 #include <stdio.h>
 
-#include "native/ir.h"
 #include "native/spec.h"
 #include "native/unit.h"
 
-/* What there is after each pass, in their order. */
-typedef enum mp_stage {
-    MP_STAGE_BYTECODE, /* of the kernel's function */
-    MP_STAGE_BUILD,
-    MP_STAGE_INFER,
-    MP_STAGE_FOLD,
-    MP_STAGE_DIVERGE,
-    MP_STAGE_MASK,
-    MP_STAGE_EMIT, /* LLVM IR */
-} mp_stage;
+struct mp_func;
 
 /* What of a kernel comes of the driver. All is in the unit's memory. */
 typedef struct mp_driven {
-    mp_spec spec;   /* the one asked for, with outputs completed */
-    mp_func *func;  /* after MP_STAGE_BYTECODE */
-    const char *ir; /* after MP_STAGE_EMIT; a zero follows */
+    mp_spec spec;         /* the one asked for, with outputs completed */
+    struct mp_func *func; /* after MP_STAGE_BYTECODE */
+    const char *ir;       /* after MP_STAGE_EMIT; a zero follows */
     size_t size;
 } mp_driven;
 

@@ -12,6 +12,18 @@ void mp_native_options_init(mp_native_options *options,
     *options = (mp_native_options){.compiler = compiler, .isa = mp_isa_host()};
 }
 
+void mp_native_fit(mp_spec *spec, const mp_native_options *options)
+{
+    static const int lanes[] = {
+#define LANES(name, text, count) count,
+        MP_ISA_TABLE(LANES)
+#undef LANES
+    };
+    mp_isa host = mp_isa_host();
+    spec->isa = options->isa < host ? options->isa : host;
+    spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
+}
+
 mp_native *mp_native_retain(mp_native *native)
 {
     /* Relaxed: who retains holds a reference already. */

@@ -7,6 +7,9 @@
 #include "native/abi.h"
 #include "native/spec.h"
 
+/* Sets the isa and the lanes of a specialisation. */
+void mp_native_fit(mp_spec *spec, const mp_native_options *options);
+
 /* What has been found out about a kernel and the types of a call. Reference-
  * counted, and used by any number of threads at once. */
 typedef struct mp_native {

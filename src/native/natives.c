@@ -326,14 +326,7 @@ mp_status mp_natives_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
                          const mp_native_options *options, int64_t items,
                          mp_native **out, mp_error *err)
 {
-    static const int lanes[] = {
-#define LANES(name, text, count) count,
-        MP_ISA_TABLE(LANES)
-#undef LANES
-    };
-    mp_isa host = mp_isa_host();
-    spec->isa = options->isa < host ? options->isa : host;
-    spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
+    mp_native_fit(spec, options);
     question q = {.kernel = kernel,
                   .setup = setup,
                   .spec = spec,

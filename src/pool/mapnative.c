@@ -176,29 +176,44 @@ static mp_dtype widest_float(const mp_spec *spec)
     return widest == MP_FLOAT16 ? MP_FLOAT64 : widest;
 }
 
+/* Describes a map whose outputs are to be inferred; what is against it. */
+static const char *describe_open(const mp_map_spec *from, mp_spec *spec)
+{
+    mp__tier_spec(spec, MP_FORM_MAP, from->kernel);
+    const char *obstacle = describe_args(from->nargs, from->args, spec);
+    if (obstacle == NULL && from->kernel->signature != NULL)
+        obstacle = "kernels with a signature are not compiled";
+    spec->noutputs = -1;
+    spec->widest = widest_float(spec);
+    spec->masked = from->where != NULL;
+    return obstacle;
+}
+
+static mp_status check_args(const mp_map_spec *spec, mp_error *err)
+{
+    if (spec->nargs <= MP_MAX_ARGS)
+        return MP_OK;
+    return mp_error_set(err, MP_VALUE, "a kernel takes at most %d arguments",
+                        MP_MAX_ARGS);
+}
+
 mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
                        mp_dtype *dtypes, mp_refusal *refusal, mp_error *err)
 {
     mp_spec types;
     mp_native *native = NULL;
-    if (spec->nargs > MP_MAX_ARGS)
-        return mp_error_set(err, MP_VALUE,
-                            "a kernel takes at most %d arguments", MP_MAX_ARGS);
-    mp__tier_spec(&types, MP_FORM_MAP, spec->kernel);
-    const char *obstacle = describe_args(spec->nargs, spec->args, &types);
-    if (obstacle == NULL && spec->kernel->signature != NULL)
-        obstacle = "a signature says what is returned";
+    mp_status status = check_args(spec, err);
+    if (status != MP_OK)
+        return status;
+    const char *obstacle = describe_open(spec, &types);
+    types.masked = false; /* It does not matter here. */
     if (obstacle == NULL)
         obstacle = mp__tier_forbidden(pool);
-    types.noutputs = -1;
-    mp_status status;
-    if (obstacle != NULL) {
+    if (obstacle != NULL)
         status = mp_native_refused(0, obstacle, "", &native, err);
-    } else {
-        types.widest = widest_float(&types);
+    else
         status =
             mp_natives_types(spec->kernel, pool->setup, &types, &native, err);
-    }
     if (status != MP_OK)
         return status;
     *nouts = native->noutputs;
@@ -207,4 +222,17 @@ mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
     *refusal = native->refusal;
     mp_native_release(native);
     return MP_OK;
+}
+
+mp_status mp_map_show(const mp_map_spec *spec, const mp_native_options *options,
+                      mp_stage stage, char **text, size_t *size,
+                      mp_refusal *refusal, mp_error *err)
+{
+    mp_spec types;
+    mp_status status = check_args(spec, err);
+    if (status != MP_OK)
+        return status;
+    const char *obstacle = describe_open(spec, &types);
+    return mp__tier_show(spec->kernel, &types, obstacle, options, stage, text,
+                         size, refusal, err);
 }

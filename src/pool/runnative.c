@@ -12,6 +12,10 @@ static const char *describe_array(const mp_view *view, mp_param *param)
 {
     if (view->ndim < 1 || view->ndim > MP_NATIVE_RANK)
         return "only arrays of 1 to 3 dimensions are compiled";
+    for (int d = 0; d < view->ndim; d++) {
+        if (view->shape[d] > MP_NATIVE_EXTENT)
+            return "an array of that length is not compiled";
+    }
     int64_t stride = view->strides[view->ndim - 1];
     *param = (mp_param){
         .kind = MP_PARAM_ARRAY,
@@ -24,15 +28,19 @@ static const char *describe_array(const mp_view *view, mp_param *param)
     return mp__tier_obstacle(view->dtype, view->swapped);
 }
 
-static const char *describe(const mp_run_job *run, mp_spec *spec)
+static const char *describe(const mp_kernel *kernel, const mp_shape *extent,
+                            int nargs, const mp_arg *args, mp_spec *spec)
 {
-    const mp_args *args = &run->job.args;
-    spec->ndim = run->extent.ndim;
-    for (int d = 0; d < spec->ndim; d++)
+    mp__tier_spec(spec, MP_FORM_RUN, kernel);
+    spec->ndim = extent->ndim;
+    for (int d = 0; d < spec->ndim; d++) {
         spec->params[d] = (mp_param){.kind = MP_PARAM_INDEX, .dim = d};
-    spec->nparams = spec->ndim + args->count;
-    for (int k = 0; k < args->count; k++) {
-        const mp_arg *arg = &args->arg[k];
+        if (extent->extent[d] > MP_NATIVE_EXTENT)
+            return "an extent of that length is not compiled";
+    }
+    spec->nparams = spec->ndim + nargs;
+    for (int k = 0; k < nargs; k++) {
+        const mp_arg *arg = &args[k];
         mp_param *param = &spec->params[spec->ndim + k];
         const char *obstacle = NULL;
         if (arg->view != NULL)
@@ -51,10 +59,28 @@ mp_status mp__run_choose(mp_run_job *run, const mp_job_options *options,
     mp_spec spec;
     if (options == NULL || options->native == NULL)
         return MP_OK;
-    mp__tier_spec(&spec, MP_FORM_RUN, run->job.kernel);
-    const char *obstacle = describe(run, &spec);
+    const mp_args *args = &run->job.args;
+    const char *obstacle =
+        describe(run->job.kernel, &run->extent, args->count, args->arg, &spec);
     return mp__tier_choose(&run->job, options, &spec, obstacle, run->job.end,
                            err);
+}
+
+mp_status mp_run_show(const mp_run_spec *spec, const mp_native_options *options,
+                      mp_stage stage, char **text, size_t *size,
+                      mp_refusal *refusal, mp_error *err)
+{
+    mp_spec types;
+    int ndim = spec->extent.ndim;
+    if (spec->nargs > MP_MAX_ARGS || ndim < 1 || ndim > MP_RUN_NDIM)
+        return mp_error_set(err, MP_VALUE,
+                            "a run has 1 to %d dimensions and at most %d "
+                            "arguments",
+                            MP_RUN_NDIM, MP_MAX_ARGS);
+    const char *obstacle =
+        describe(spec->kernel, &spec->extent, spec->nargs, spec->args, &types);
+    return mp__tier_show(spec->kernel, &types, obstacle, options, stage, text,
+                         size, refusal, err);
 }
 
 /* ---- at work ------------------------------------------------------------ */

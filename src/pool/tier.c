@@ -1,9 +1,13 @@
 /* Tiers: interpreted or compiled. */
 #include "pool/tier.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/kernel.h"
+#include "core/text.h"
+#include "native/driver.h"
 #include "native/natives.h"
 #include "pool/pool.h"
 
@@ -85,6 +89,52 @@ mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
     if (status == MP_OK && native->required && !mp__job_compiled(job))
         status = refuse(job, err);
     return status;
+}
+
+/* ---- looking inside ----------------------------------------------------- */
+
+static mp_status show(const mp_kernel *kernel, const mp_spec *spec,
+                      mp_stage stage, FILE *to, mp_refusal *refusal,
+                      mp_error *err)
+{
+    mp_unit unit;
+    mp_driven driven;
+    mp_status status =
+        mp__driver_run(&unit, kernel, NULL, spec, stage, to, &driven, err);
+    if (status == MP_VALUE)
+        *refusal = unit.refusal;
+    mp__unit_destroy(&unit);
+    return status;
+}
+
+mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
+                        const char *obstacle, const mp_native_options *options,
+                        mp_stage stage, char **text, size_t *size,
+                        mp_refusal *refusal, mp_error *err)
+{
+    *text = NULL;
+    *refusal = (mp_refusal){.line = 0};
+    if (obstacle != NULL) {
+        mp_text_copy(refusal->what, sizeof refusal->what, obstacle,
+                     strlen(obstacle));
+        return MP_OK;
+    }
+    mp_status status = check_options(options, err);
+    if (status != MP_OK)
+        return status;
+    mp_native_fit(spec, options);
+    FILE *to = open_memstream(text, size);
+    if (to == NULL)
+        return mp_error_set(err, MP_NO_MEMORY, "no memory for a text");
+    status = show(kernel, spec, stage, to, refusal, err);
+    bool written = ferror(to) == 0;
+    if (fclose(to) != 0 || !written)
+        status = mp_error_set(err, MP_NO_MEMORY, "no memory for a text");
+    if (status == MP_OK)
+        return MP_OK;
+    free(*text);
+    *text = NULL;
+    return status == MP_VALUE ? MP_OK : status;
 }
 
 /* ---- at work ------------------------------------------------------------ */

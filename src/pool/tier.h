@@ -27,6 +27,12 @@ mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
                           mp_spec *spec, const char *obstacle, int64_t items,
                           mp_error *err);
 
+/* The text of mp_map_show() and mp_run_show(). */
+mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
+                        const char *obstacle, const mp_native_options *options,
+                        mp_stage stage, char **text, size_t *size,
+                        mp_refusal *refusal, mp_error *err);
+
 /* ---- compiled code at work ---------------------------------------------- */
 
 /* What a worker needs to run rows of items. The job's kind fills in what the
