@@ -1,0 +1,208 @@
+/* What the files build*.c share: the state of the abstract interpretation that
+ * turns bytecode into SSA.
+ *
+ * Each call of a Lua function is an activation, with a node for each of its
+ * registers. Blocks are gone through in reverse post-order; the nodes of the
+ * registers at the end of a block travel along its edges, and where edges meet
+ * and bring different nodes there is a PHI. Loop headers, whose back edges
+ * bring nodes that are not known yet, have PHIs for the registers that the
+ * loop assigns: all others pass a loop unharmed, and so do the functions and
+ * arrays in them. */
+#ifndef MP_NATIVE_BUILD_H
+#define MP_NATIVE_BUILD_H
+
+#include "native/cfg.h"
+#include "native/constant.h"
+#include "native/ir.h"
+
+/* The most instructions that are built, those of inlined calls each time, and
+ * the deepest that calls nest. */
+#define MP_BUILD_INSTRUCTIONS 20000
+#define MP_BUILD_DEPTH 100
+
+/* Buckets of the table of constants. */
+#define MP_BUILD_BUCKETS 256
+
+/* The end of a block on its way to a block of an activation. */
+typedef struct mp_edge {
+    mp_block *from;
+    mp_node **regs;
+    bool jump; /* the jump is not there yet: the blocks may become one */
+} mp_edge;
+
+/* What is known of a block of an activation. */
+typedef struct mp_flow {
+    mp_block *block; /* NULL where there is none yet */
+    bool entered;
+    int nedges; /* from blocks that can be reached */
+    mp_edge *edges;
+    int nphis; /* entered header: its PHIs and their registers */
+    mp_node **phis;
+    int *registers;
+} mp_flow;
+
+/* A RETURN that an activation has come to; its block has no end yet. */
+typedef struct mp_return {
+    mp_block *from;
+    int line;
+    int count;
+    mp_node **values;
+} mp_return;
+
+typedef struct mp_activation {
+    struct mp_activation *caller; /* NULL for the kernel's own */
+    const mp_constant *function;
+    const mp_proto *proto;
+    mp_node *const *captured; /* upvalues of a function made in the kernel, */
+    mp_constant *const *upvalues; /* or else these */
+    const mp_cfg *cfg;
+    mp_flow *flows; /* parallel to cfg->blocks */
+    int pc;
+    mp_node **regs; /* now; NULL: nothing that may be read */
+    int top;        /* past the last of an open number of values */
+    int nvarargs;
+    mp_node **varargs;
+    int nreturns;
+    mp_return *returns;
+} mp_activation;
+
+/* A CONST, or the REF to what is fixed. All stand at the beginning of the
+ * function, one for each value, so that equal ones are the same node. */
+typedef struct mp_interned {
+    struct mp_interned *next; /* in the bucket */
+    mp_node *node;
+} mp_interned;
+
+/* A function made in the kernel. */
+typedef struct mp_lambda {
+    mp_constant constant; /* the first member: a REF's constant leads here */
+    mp_node **captured;
+} mp_lambda;
+
+typedef enum mp_method {
+    MP_METHOD_SIZE,
+    MP_METHOD_RANK,
+    MP_METHOD_DTYPE,
+    MP_NMETHODS
+} mp_method;
+
+/* What the setup's globals lead to, and so other kernels too. */
+typedef struct mp_shared {
+    bool known; /* the rest is */
+    int count;
+    const void **things; /* tables and closures */
+} mp_shared;
+
+typedef struct mp_builder {
+    mp_unit *unit;
+    mp_func *func;
+    mp_spec *spec;
+    mp_block *at; /* where nodes go now */
+    int line;     /* of the instruction that is being built */
+    int instructions;
+    int depth;
+    mp_node *last_interned; /* or the last PARAM; NULL: none */
+    mp_interned *interned[MP_BUILD_BUCKETS];
+    mp_constant *methods; /* MP_NMETHODS functions, by name */
+    int ncfgs;
+    const mp_cfg **cfgs; /* of the prototypes that have been called */
+    mp_shared shared;
+} mp_builder;
+
+/* ---- build_value.c: constants, and what is known of nodes --------------- */
+
+mp_node *mp__build_nil(mp_builder *b);
+mp_node *mp__build_bool(mp_builder *b, bool value);
+mp_node *mp__build_int(mp_builder *b, int64_t value);
+mp_node *mp__build_constant(mp_builder *b, const mp_constant *constant);
+mp_node *mp__build_string(mp_builder *b, const char *text);
+
+/* The string that a node is, or NULL. */
+const char *mp__build_text(const mp_node *node);
+/* Whether it is surely a number. */
+bool mp__build_is_number(const mp_builder *b, const mp_node *node);
+/* "an array", "a string": for messages. */
+const char *mp__build_what(const mp_node *node);
+
+/* Refuses what is neither number nor boolean nor nil. `doing`: "arithmetic on",
+ * which raises for anything but strings. */
+void mp__build_expect_value(mp_builder *b, const mp_node *node,
+                            const char *doing);
+
+/* Conditions: nodes of type BOOL; constants where that is sure. */
+mp_node *mp__build_truth(mp_builder *b, mp_node *node);
+mp_node *mp__build_not(mp_builder *b, mp_node *node);
+mp_node *mp__build_equal(mp_builder *b, mp_node *x, mp_node *y);
+
+/* ---- build_name.c: how the source calls things -------------------------- */
+
+/* What is in a register: "'row'", or `otherwise` where it has no name. In the
+ * unit's memory or `otherwise`. */
+const char *mp__build_name(mp_builder *b, const mp_activation *act, int reg,
+                           const char *otherwise);
+
+/* ---- build_index.c: arrays, tables and globals -------------------------- */
+
+/* `name`: of the object, for messages. */
+mp_node *mp__build_index(mp_builder *b, mp_node *object, mp_node *key,
+                         const char *name);
+void mp__build_store(mp_builder *b, mp_node *object, mp_node *key,
+                     mp_node *value, const char *name);
+mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name);
+
+/* ---- build_shared.c: what belongs to the setup -------------------------- */
+
+/* Learns of an environment; the first one with a table beyond it counts. */
+void mp__build_learn_shared(mp_builder *b, const mp_table *table);
+/* Whether kernels share a table or closure, so that its upvalues and fields
+ * may change. The libraries' tables do not count. */
+bool mp__build_is_shared(const mp_builder *b, const void *thing);
+
+/* ---- build_call.c: calls and functions ---------------------------------- */
+
+/* The upvalue of the running function. */
+mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index);
+
+/* Calls register `a` with those behind it; `wanted` results, or all there are
+ * and then act->top, go to `a` and behind it. */
+#define MP_BUILD_OPEN (-1)
+void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
+                    int wanted);
+void mp__build_closure(mp_builder *b, mp_activation *act, int a,
+                       const mp_proto *proto);
+
+/* Runs a Lua function from b->at on, and goes on where it returns. The
+ * `*count` results, `wanted` of them unless that is open, are in the unit's
+ * memory. */
+mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
+                           const mp_constant *function, int nargs,
+                           mp_node *const *args, int wanted, int *count);
+
+/* ---- build_flow.c: blocks ----------------------------------------------- */
+
+/* Goes through all blocks of an activation whose registers hold its
+ * arguments. */
+void mp__build_flow(mp_builder *b, mp_activation *act);
+/* Goes on where all its RETURNs lead. The `*count` results, `wanted` of them
+ * unless that is open, are in the unit's memory. */
+mp_node **mp__build_results(mp_builder *b, mp_activation *act, int wanted,
+                            int *count);
+
+/* ---- build_code.c: instructions ----------------------------------------- */
+
+/* A register or constant of the instruction at act->pc. */
+mp_node *mp__build_register(mp_builder *b, const mp_activation *act, int reg);
+mp_node *mp__build_rk(mp_builder *b, const mp_activation *act, int rk);
+/* Makes room for registers below `count`: an open number of values may need
+ * more than the function has. */
+void mp__build_room(mp_builder *b, mp_activation *act, int count);
+/* Builds an instruction that leads to the next; LOADKX takes two. */
+void mp__build_instruction(mp_builder *b, mp_activation *act);
+
+/* ---- build_phi.c -------------------------------------------------------- */
+
+/* Removes PHIs that are trivial or that nobody uses; refuses those that are
+ * left and have an array or reference among their inputs. */
+void mp__build_prune(mp_func *func);
+
+#endif

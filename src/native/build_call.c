@@ -1,0 +1,300 @@
+/* Calls: Lua functions are inlined, library functions become BUILTIN nodes,
+ * methods of arrays become what they give. */
+#include <string.h>
+
+#include "native/build.h"
+#include "native/opcode.h"
+
+/* ---- Lua functions ------------------------------------------------------ */
+
+mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index)
+{
+    if (act->captured != NULL)
+        return act->captured[index];
+    return mp__build_constant(b, act->upvalues[index]);
+}
+
+static const mp_cfg *find_cfg(mp_builder *b, const mp_proto *proto)
+{
+    for (int k = 0; k < b->ncfgs; k++) {
+        if (b->cfgs[k]->proto == proto)
+            return b->cfgs[k];
+    }
+    if (proto->ncode > MP_BUILD_INSTRUCTIONS)
+        mp__unit_refuse(b->unit, proto->line, "cut it into several kernels",
+                        "a function is too large");
+    const mp_cfg *cfg = mp__cfg_make(b->unit, proto);
+    MP_UNIT_PUSH(b->unit, b->cfgs, b->ncfgs, cfg);
+    return cfg;
+}
+
+/* Missing parameters are nil. */
+static void pass_arguments(mp_builder *b, mp_activation *act, int nargs,
+                           mp_node *const *args)
+{
+    const mp_proto *proto = act->proto;
+    act->regs =
+        mp__unit_alloc(b->unit, (size_t)proto->nregisters * sizeof(mp_node *));
+    for (int k = 0; k < proto->nparams; k++)
+        act->regs[k] = k < nargs ? args[k] : mp__build_nil(b);
+    if (proto->vararg && nargs > proto->nparams) {
+        act->nvarargs = nargs - proto->nparams;
+        size_t size = (size_t)act->nvarargs * sizeof(mp_node *);
+        act->varargs = mp__unit_alloc(b->unit, size);
+        memcpy(act->varargs, args + proto->nparams, size);
+    }
+}
+
+static void check_recursion(mp_builder *b, const mp_activation *caller,
+                            const mp_constant *function)
+{
+    for (const mp_activation *act = caller; act != NULL; act = act->caller) {
+        if (act->function->as.closure == function->as.closure)
+            mp__unit_refuse(b->unit, b->line, "write it as a loop",
+                            "a function that calls itself is not compiled");
+    }
+    if (b->depth == MP_BUILD_DEPTH)
+        mp__unit_refuse(b->unit, b->line, NULL, "calls nest more than %d deep",
+                        MP_BUILD_DEPTH);
+}
+
+mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
+                           const mp_constant *function, int nargs,
+                           mp_node *const *args, int wanted, int *count)
+{
+    const mp_closure *closure = function->as.closure;
+    check_recursion(b, caller, function);
+    mp_activation *act = mp__unit_alloc(b->unit, sizeof *act);
+    act->caller = caller;
+    act->function = function;
+    act->proto = closure->proto;
+    act->upvalues = closure->upvalues;
+    /* A closure that has upvalues and no constants for them is a lambda's. */
+    if (closure->upvalues == NULL && act->proto->nupvalues > 0)
+        act->captured = ((const mp_lambda *)function)->captured;
+    act->cfg = find_cfg(b, act->proto);
+    act->flows =
+        mp__unit_alloc(b->unit, (size_t)act->cfg->nblocks * sizeof *act->flows);
+    pass_arguments(b, act, nargs, args);
+    b->depth++;
+    mp__build_flow(b, act);
+    b->depth--;
+    return mp__build_results(b, act, wanted, count);
+}
+
+/* ---- library functions -------------------------------------------------- */
+
+/* The number of arguments without those that might as well not be there. */
+static int count_arguments(mp_builtin builtin, int nargs, mp_node *const *args)
+{
+    int least = mp__builtin_least(builtin), most = mp__builtin_most(builtin);
+    if (nargs > most)
+        nargs = most;
+    while (most != MP_BUILTIN_ANY && nargs > least &&
+           args[nargs - 1]->type == MP_TYPE_NIL)
+        nargs--;
+    return nargs;
+}
+
+static mp_node *builtin_node(mp_builder *b, mp_builtin builtin, int nargs,
+                             mp_node *const *args)
+{
+    mp_node *node = mp__ir_node(b->func, MP_OP_BUILTIN, b->line, nargs, args);
+    node->as.builtin = builtin;
+    return mp__ir_append(b->at, node);
+}
+
+/* Two results at most. */
+static int call_builtin(mp_builder *b, mp_builtin builtin, int nargs,
+                        mp_node *const *args, mp_node **results)
+{
+    const char *name = mp__builtin_name(builtin);
+    nargs = count_arguments(builtin, nargs, args);
+    if (nargs < mp__builtin_least(builtin))
+        mp__unit_refuse(b->unit, b->line, NULL,
+                        "%s with too few arguments raises an error", name);
+    for (int k = 0; k < nargs; k++)
+        mp__build_expect_value(b, args[k], "a number expected:");
+    results[0] = builtin_node(b, builtin, nargs, args);
+    if (builtin != MP_BUILTIN_MATH_MODF)
+        return 1;
+    results[1] = builtin_node(b, MP_BUILTIN_MATH_MODF_FRACTION, nargs, args);
+    return 2;
+}
+
+/* ---- methods of arrays -------------------------------------------------- */
+
+static mp_node *array_size(mp_builder *b, mp_node *array, mp_node *dimension)
+{
+    if (dimension == NULL || dimension->type == MP_TYPE_NIL)
+        return mp__ir_add(b->func, b->at, MP_OP_LEN, b->line, 1, array);
+    mp__build_expect_value(b, dimension, "an array's dimension that is");
+    if (dimension->op == MP_OP_CONST && dimension->type == MP_TYPE_INT &&
+        (dimension->as.i < 1 || dimension->as.i > array->rank))
+        mp__unit_refuse(b->unit, b->line, NULL,
+                        "dimension %lld of an array that has %d raises an "
+                        "error",
+                        (long long)dimension->as.i, array->rank);
+    return mp__ir_add(b->func, b->at, MP_OP_SIZE, b->line, 2, array, dimension);
+}
+
+static mp_node *call_method(mp_builder *b, const mp_constant *method, int nargs,
+                            mp_node *const *args)
+{
+    if (nargs == 0 || args[0]->type != MP_TYPE_ARRAY)
+        mp__unit_refuse(b->unit, b->line, "write a:size()",
+                        "%s of something else than an array raises an error",
+                        method->name);
+    switch ((mp_method)(method - b->methods)) {
+    case MP_METHOD_SIZE:
+        return array_size(b, args[0], nargs > 1 ? args[1] : NULL);
+    case MP_METHOD_RANK:
+        return mp__build_int(b, args[0]->rank);
+    case MP_METHOD_DTYPE:
+    case MP_NMETHODS:
+        break;
+    }
+    mp_dtype dtype = b->spec->params[args[0]->root].dtype;
+    return mp__build_string(b, mp_dtype_name(dtype));
+}
+
+static bool is_method(const mp_builder *b, const mp_constant *constant)
+{
+    return constant >= b->methods && constant < b->methods + MP_NMETHODS;
+}
+
+/* ---- calls -------------------------------------------------------------- */
+
+_Noreturn static void refuse_callee(mp_builder *b, const mp_node *callee,
+                                    const char *name)
+{
+    const mp_constant *constant =
+        callee->type == MP_TYPE_REF ? callee->as.constant : NULL;
+    if (callee->op == MP_OP_PHI)
+        mp__unit_refuse(b->unit, b->line,
+                        "call each function where it is "
+                        "chosen",
+                        "%s is not the same function on all ways here", name);
+    if (constant == NULL || constant->kind != MP_CONST_OPAQUE)
+        mp__unit_refuse(b->unit, b->line, NULL,
+                        "%s is %s: calling it raises an error", name,
+                        mp__build_what(callee));
+    const char *known = constant->name != NULL ? constant->name : name;
+    const char *hint = NULL;
+    if (strcmp(known, "math.random") == 0)
+        hint = "use num.random(seed, i)";
+    mp__unit_refuse(b->unit, b->line, hint, "%s is not compiled", known);
+}
+
+static void put_results(mp_builder *b, mp_activation *act, int a, int count,
+                        mp_node *const *results, int wanted)
+{
+    if (wanted == MP_BUILD_OPEN)
+        wanted = count;
+    mp__build_room(b, act, a + wanted);
+    for (int k = 0; k < wanted; k++)
+        act->regs[a + k] = k < count ? results[k] : mp__build_nil(b);
+    act->top = a + wanted;
+}
+
+static void call_closure(mp_builder *b, mp_activation *act, int a,
+                         const mp_constant *function, int nargs,
+                         mp_node *const *args, int wanted)
+{
+    if (mp__build_is_shared(b, function->as.closure))
+        mp__unit_refuse(b->unit, b->line, "define it in the kernel's source",
+                        "%s is from the pool's setup, and other kernels can "
+                        "change it",
+                        mp__build_name(b, act, a, "a function"));
+    int line = b->line, count;
+    mp_node **results =
+        mp__build_inline(b, act, function, nargs, args, wanted, &count);
+    b->line = line;
+    put_results(b, act, a, count, results, wanted);
+}
+
+void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
+                    int wanted)
+{
+    mp_node *callee = mp__build_register(b, act, a);
+    mp_node *results[2],
+        **args = mp__unit_alloc(b->unit, (size_t)nargs * sizeof *args);
+    for (int k = 0; k < nargs; k++)
+        args[k] = mp__build_register(b, act, a + 1 + k);
+    const mp_constant *constant =
+        callee->type == MP_TYPE_REF ? callee->as.constant : NULL;
+    if (constant != NULL && constant->kind == MP_CONST_CLOSURE) {
+        call_closure(b, act, a, constant, nargs, args, wanted);
+    } else if (constant != NULL && constant->kind == MP_CONST_BUILTIN) {
+        int count = call_builtin(b, constant->as.builtin, nargs, args, results);
+        put_results(b, act, a, count, results, wanted);
+    } else if (constant != NULL && is_method(b, constant)) {
+        results[0] = call_method(b, constant, nargs, args);
+        put_results(b, act, a, 1, results, wanted);
+    } else {
+        refuse_callee(b, callee, mp__build_name(b, act, a, "what is called"));
+    }
+}
+
+/* ---- functions made in the kernel --------------------------------------- */
+
+/* Where the scope of the local in a register ends. */
+static int scope_end(const mp_proto *proto, int reg, int pc)
+{
+    for (int k = 0; k < proto->nlocals; k++) {
+        const mp_local *local = &proto->locals[k];
+        if (local->start > pc)
+            break;
+        if (pc < local->end && reg-- == 0)
+            return local->end;
+    }
+    return proto->ncode;
+}
+
+/* A function takes the values of locals along that it captures: right as long
+ * as nobody assigns them while it may be called. Where it is called, without
+ * a PHI in between, it was made by the latest run of this CLOSURE; what can
+ * have run since then stands behind it. `own`: the local is the function's,
+ * whose scope may begin right behind it. */
+static void check_assigned(mp_builder *b, const mp_activation *act, int reg,
+                           bool own)
+{
+    int end = scope_end(act->proto, reg, act->pc + own);
+    for (int pc = act->pc + 1; pc < end; pc++) {
+        mp_registers written = {{0}};
+        mp__registers_written(act->proto, pc, false, &written);
+        if (mp_registers_has(&written, reg))
+            mp__unit_refuse(b->unit, mp_proto_line(act->proto, pc),
+                            "give the function the value as an argument",
+                            "%s is assigned after a function has captured it",
+                            mp__build_name(b, act, reg, "a local"));
+    }
+}
+
+void mp__build_closure(mp_builder *b, mp_activation *act, int a,
+                       const mp_proto *proto)
+{
+    mp_lambda *lambda = mp__unit_alloc(b->unit, sizeof *lambda);
+    mp_closure *closure = mp__unit_alloc(b->unit, sizeof *closure);
+    closure->proto = proto;
+    lambda->constant.kind = MP_CONST_CLOSURE;
+    lambda->constant.as.closure = closure;
+    lambda->captured =
+        mp__unit_alloc(b->unit, (size_t)proto->nupvalues * sizeof(mp_node *));
+    mp_node *ref = mp__ir_node(b->func, MP_OP_REF, b->line, 0, NULL);
+    ref->as.constant = &lambda->constant;
+    for (int k = 0; k < proto->nupvalues; k++) {
+        const mp_upvalue *upvalue = &proto->upvalues[k];
+        int index = upvalue->index;
+        bool own = upvalue->instack && index == a;
+        if (upvalue->instack)
+            check_assigned(b, act, index, own);
+        if (own)
+            lambda->captured[k] = ref;
+        else if (upvalue->instack)
+            lambda->captured[k] = mp__build_register(b, act, index);
+        else
+            lambda->captured[k] = mp__build_upvalue(b, act, index);
+    }
+    act->regs[a] = mp__ir_append(b->at, ref);
+}
