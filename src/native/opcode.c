@@ -39,7 +39,7 @@ mp_field_use mp__opcode_c(mp_opcode op)
     return opcodes[op].c;
 }
 
-int mp__opcode_size(int field)
+int64_t mp__opcode_size(int field)
 {
-    return field < 8 ? field : ((field & 7) + 8) << ((field >> 3) - 1);
+    return field < 8 ? field : (int64_t)((field & 7) + 8) << ((field >> 3) - 1);
 }

@@ -145,8 +145,8 @@ mp_field_use mp__opcode_a(mp_opcode op);
 mp_field_use mp__opcode_b(mp_opcode op);
 mp_field_use mp__opcode_c(mp_opcode op);
 
-/* Of NEWTABLE: the number that a field means, a "floating point byte", with
- * eeeeexxx being 1xxx * 2^(eeeee - 1). */
-int mp__opcode_size(int field);
+/* Of NEWTABLE: the number that a field (below 256) means, a "floating point
+ * byte", with eeeeexxx being 1xxx * 2^(eeeee - 1). */
+int64_t mp__opcode_size(int field);
 
 #endif
