@@ -24,9 +24,15 @@ COLOURS = {
     "lupa": "#d9a8c4",
     "lupa LuaJIT": "#b0689a",
     "multiprocessing": "#e0a07a",
+    "numba fastmath": "#3f7536",
+    "C": "#c3a18a",
+    "C fast": "#9a7355",
+    "SIMD": "#6f4c33",
     "moonpool 1": "#8fbcd4",
     "moonpool N": "#2f7ea8",
+    "moonpool fastmath": "#1d5a7a",
 }
+COLUMNS = 4
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -46,9 +52,13 @@ def draw(
     results: dict[str, dict[str, Time]], what: dict[str, str], footer: str, path: Path
 ) -> None:
     """Write a chart with a panel a kernel: milliseconds, logarithmic."""
+    rows = -(-len(results) // COLUMNS)
     with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(2, 4, figsize=(15, 7.6), dpi=100, facecolor="white")
-        for axes, (title, times) in zip(panels.flat, results.items(), strict=True):
+        size = 15, 3.8 * rows
+        figure, panels = plt.subplots(rows, COLUMNS, figsize=size, dpi=100, facecolor="white")
+        for axes in panels.flat[len(results) :]:
+            axes.set_axis_off()
+        for axes, (title, times) in zip(panels.flat, results.items(), strict=False):
             _panel(axes, title, what[title], times)
         figure.suptitle(
             "Time to the same result (milliseconds, logarithmic: less is better)",

@@ -1,4 +1,4 @@
-"""Measure what moonpool promises, each as a ratio within this run.
+"""Measure what the interpreted tier promises, each as a ratio within this run.
 
 python -m bench.figures [--strict] [--write] [--core build/release/bench]
 """
@@ -6,7 +6,6 @@ python -m bench.figures [--strict] [--write] [--core build/release/bench]
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -23,11 +22,10 @@ from bench import report, stocklua
 from bench.harness import measure
 from bench.host import Host, machine
 from bench.kernels import mandelbrot
+from bench.turns import bare_threads, gains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    Pair = tuple[Callable[[], object], Callable[[], object]]
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,53 +85,22 @@ def core(folder: Path) -> Iterator[Figure]:
 # ---- workers -----------------------------------------------------------------
 
 
-def _seconds(body: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    body()
-    return time.perf_counter() - began
-
-
-def _gain(pairs: Sequence[Pair], rounds: int) -> list[float]:
-    """Return how much less the second of each pair takes, all in turns.
-
-    What is timed is short: one of many times finds the machine idle.
-    """
-    best = [[float("inf")] * 2 for _ in pairs]
-    for _ in range(rounds):
-        for least, pair in zip(best, pairs, strict=True):
-            least[:] = [min(old, _seconds(body)) for old, body in zip(least, pair, strict=True)]
-    return [one / two for one, two in best]
-
-
-def _bare_threads(threads: ThreadPoolExecutor) -> Pair:
-    """Return the same hashing twice by this thread, and by two without the GIL."""
-
-    def hash_() -> None:
-        hashlib.pbkdf2_hmac("sha256", b"moon", b"pool", 12_000)
-
-    def one() -> None:
-        hash_()
-        hash_()
-
-    def two() -> None:
-        for future in [threads.submit(hash_) for _ in range(2)]:
-            future.result()
-
-    return one, two
-
-
 def speedup(rounds: int = 300, steps: int = 4000) -> Iterator[Figure]:
     """Compare two workers with one, and two bare threads with one."""
     busy = moonpool.kernel(BUSY)
     data = mandelbrot.data(0.2)
-    with moonpool.Pool(1) as one, moonpool.Pool(2) as two, ThreadPoolExecutor(2) as threads:
+    with (
+        moonpool.Pool(1, native="off") as one,
+        moonpool.Pool(2, native="off") as two,
+        ThreadPoolExecutor(2) as threads,
+    ):
         pairs = [
-            _bare_threads(threads),
+            bare_threads(threads),
             (lambda: one.run(busy, 100, steps), lambda: two.run(busy, 100, steps)),
             (mandelbrot.with_moonpool(data, one), mandelbrot.with_moonpool(data, two)),
         ]
-        bare, *gains = _gain(pairs, rounds)
-    for what, gain in zip(("CPU-bound kernel", "Mandelbrot by rows"), gains, strict=True):
+        bare, *found = gains(pairs, rounds)
+    for what, gain in zip(("CPU-bound kernel", "Mandelbrot by rows"), found, strict=True):
         note = f"2 workers against 1 (bare threads: {bare:.2f} x)"
         yield at_least(f"{what}, {note}", gain, 1.9, " x")
 
@@ -168,11 +135,11 @@ def _count(seconds: float) -> float:
     return rate[0]
 
 
-def beside_lupa(rounds: int = 60) -> Iterator[Figure]:
+def beside_lupa(rounds: int = 30) -> Iterator[Figure]:
     """Compare with lupa in as many threads as there are workers."""
-    with Host() as host:
+    with Host(native="off") as host:
         names = "lupa", "moonpool N"
-        times = measure(mandelbrot, host, scale=0.3, rounds=rounds, seconds=30, names=names)
+        times = measure(mandelbrot, host, names, scale=0.3, rounds=rounds, seconds=30)
     if "lupa" in times:
         what = (
             "Mandelbrot by rows, against lupa in threads "

@@ -23,12 +23,25 @@ PEERS: dict[str, tuple[str, Callable[[Host], tuple[Any, ...]]]] = {
     "numexpr": ("with_numexpr", lambda _: ()),
     "numba": ("with_numba", lambda _: (False,)),
     "numba parallel": ("with_numba", lambda _: (True,)),
+    "numba fastmath": ("with_numba_fastmath", lambda _: ()),
+    "C": ("with_c", lambda host: (host.c,)),
+    "C fast": ("with_c", lambda host: (host.c_fast,)),
+    "SIMD": ("with_simd", lambda host: (host.c,)),
     "lupa": ("with_lupa", lambda host: (host.lua,)),
     "lupa LuaJIT": ("with_luajit", lambda host: (host.luajit,)),
     "multiprocessing": ("with_processes", lambda host: (host.processes,)),
     "moonpool 1": ("with_moonpool", lambda host: (host.one,)),
     "moonpool N": ("with_moonpool", lambda host: (host.many,)),
+    "moonpool fastmath": ("with_moonpool_fastmath", lambda host: (host.many,)),
 }
+
+# These may contract a product and a sum, or reassociate. Where a last bit
+# grows to something that can be seen, a kernel has `check_free` for them.
+FREE = ("numba fastmath", "C", "C fast", "SIMD", "moonpool fastmath")
+
+# How often a peer runs in its turn. The first run of them still meets what the
+# peer before it has left behind: its data in caches, its threads awake.
+TURN = 2
 
 
 @dataclass
@@ -47,11 +60,11 @@ class Time:
 def measure(
     kernel: ModuleType,
     host: Host,
+    names: Sequence[str],
     *,
     scale: float = 1.0,
-    rounds: int = 10,
+    rounds: int = 5,
     seconds: float = 3.0,
-    names: Sequence[str] = tuple(PEERS),
 ) -> dict[str, Time]:
     """Compare the peers on one kernel.
 
@@ -61,16 +74,16 @@ def measure(
         One of `bench.kernels`.
     host : Host
         What peers run on.
-    scale : float
-        How much data, 1 being what is reported.
-    rounds : int
-        How often each peer runs after its first result, in turns with the
-        others, so that what else the machine does weighs on all alike.
-    seconds : float
-        A peer that has taken this long takes part in no more rounds.
     names : sequence of str
         Which peers, of `PEERS`. The first makes the result that the others
         must make too.
+    scale : float
+        How much data, 1 being what the module is about.
+    rounds : int
+        How many turns each peer has after its first result, so that what else
+        the machine does weighs on all alike.
+    seconds : float
+        A peer that has taken this long has no more turns.
 
     Returns
     -------
@@ -83,32 +96,44 @@ def measure(
     expected = None
     for name in names:
         began = time.perf_counter()
-        run = _prepare(kernel, data, host, name)
-        if run is None:
+        started = _start(kernel, data, host, name)
+        if started is None:
             continue
-        result = run()
         times[name] = Time(time.perf_counter() - began)
+        runs[name], result = started
         if expected is None:
             expected = result
-        kernel.check(result, expected)
-        runs[name] = run
+        _check(kernel, name)(result, expected)
     for _ in range(rounds):
         for name, run in runs.items():
             if sum(times[name].runs) < seconds:
-                began = time.perf_counter()
-                run()
-                times[name].runs.append(time.perf_counter() - began)
+                _take_turn(run, times[name])
     return times
 
 
-def _prepare(kernel: ModuleType, data: Any, host: Host, name: str) -> Run | None:
+def _check(kernel: ModuleType, name: str) -> Callable[[Any, Any], None]:
+    check: Callable[[Any, Any], None] = kernel.check
+    return getattr(kernel, "check_free", check) if name in FREE else check
+
+
+def _start(kernel: ModuleType, data: Any, host: Host, name: str) -> tuple[Run, Any] | None:
+    """Return a peer's run and its first result."""
     function, given = PEERS[name]
     prepare = getattr(kernel, function, None)
     if prepare is None:
         return None
     try:
         run: Run = prepare(data, *given(host))
-    except ImportError as error:
+        result = run()
+    except (ImportError, RuntimeError) as error:
+        # Not installed, or native code is required and cannot be made.
         print(f"{kernel.TITLE}: {name} is left out: {error}", file=sys.stderr)
         return None
-    return run
+    return run, result
+
+
+def _take_turn(run: Run, to: Time) -> None:
+    for _ in range(TURN):
+        began = time.perf_counter()
+        run()
+        to.runs.append(time.perf_counter() - began)

@@ -9,15 +9,16 @@ import multiprocessing
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import moonpool
+from bench.creference import CReference
 from bench.threads import LuaThreads
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
-PACKAGES = ("numpy", "numexpr", "numba", "lupa")
+PACKAGES = ("numpy", "numexpr", "numba", "lupa", "llvmlite")
 
 
 class Host:
@@ -28,11 +29,18 @@ class Host:
     workers : int, optional
         How many workers, threads and processes a parallel peer has. By
         default as many as a `moonpool.Pool`.
+    native : str
+        Whether its pools run native code.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        native: Literal["auto", "require", "off"] = "auto",
+    ) -> None:
+        self._native = native
         self._open = contextlib.ExitStack()
-        self.many = self._open.enter_context(moonpool.Pool(workers))
+        self.many = self._open.enter_context(moonpool.Pool(workers, native=native))
         self.workers = self.many.workers
 
     def __enter__(self) -> Self:
@@ -44,7 +52,17 @@ class Host:
     @functools.cached_property
     def one(self) -> moonpool.Pool:
         """A pool with one worker."""
-        return self._open.enter_context(moonpool.Pool(1))
+        return self._open.enter_context(moonpool.Pool(1, native=self._native))
+
+    @functools.cached_property
+    def c(self) -> CReference:
+        """C as the language defines it."""
+        return self._c()
+
+    @functools.cached_property
+    def c_fast(self) -> CReference:
+        """C that may reassociate, and call the approximate functions of libmvec."""
+        return self._c("-ffast-math")
 
     @functools.cached_property
     def processes(self) -> Processes:
@@ -60,6 +78,9 @@ class Host:
     def luajit(self) -> LuaThreads:
         """Threads with LuaJIT."""
         return self._lua("lupa.luajit21")
+
+    def _c(self, *flags: str) -> CReference:
+        return self._open.enter_context(contextlib.closing(CReference(self.workers, *flags)))
 
     def _lua(self, name: str) -> LuaThreads:
         return self._open.enter_context(contextlib.closing(LuaThreads(self.workers, name)))

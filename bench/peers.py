@@ -1,4 +1,4 @@
-"""Compare moonpool with NumPy, numexpr, numba, lupa and multiprocessing.
+"""Compare interpreted kernels with NumPy, numexpr, numba, lupa and multiprocessing.
 
 python -m bench.peers [--write] [--scale 0.1] [--workers N]
 """
@@ -11,23 +11,35 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench import report
-from bench.harness import PEERS, measure
+from bench.harness import measure
 from bench.host import Host, machine
-from bench.kernels import ALL
+from bench.kernels import INTERPRETED
 
 if TYPE_CHECKING:
     from bench.harness import Time
 
+# Who is compared where kernels run interpreted.
+NAMES = (
+    "NumPy",
+    "numexpr",
+    "numba",
+    "numba parallel",
+    "lupa",
+    "lupa LuaJIT",
+    "multiprocessing",
+    "moonpool 1",
+    "moonpool N",
+)
 PICTURE = report.DOCS / "benchmarks.png"
 Results = dict[str, dict[str, "Time"]]
 
 
 def steady(results: Results) -> str:
     """Return the table of milliseconds, with the ratio to NumPy's."""
-    rows = [["kernel", *PEERS]]
+    rows = [["kernel", *NAMES]]
     for title, times in results.items():
         numpy = times["NumPy"].best
-        cells = (_cell(times.get(name), numpy) for name in PEERS)
+        cells = (_cell(times.get(name), numpy) for name in NAMES)
         rows.append([title, *cells])
     return report.table(rows)
 
@@ -35,19 +47,14 @@ def steady(results: Results) -> str:
 def _cell(time: Time | None, numpy: float) -> str:
     if time is None:
         return "-"
-    return f"{_digits(time.best * 1e3)} ({_digits(time.best / numpy)})"
-
-
-def _digits(number: float) -> str:
-    """Return two or three significant digits, without an exponent."""
-    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+    return f"{report.digits(time.best * 1e3)} ({report.digits(time.best / numpy)})"
 
 
 def first(results: Results) -> str:
     """Return the table of seconds to the first result."""
-    rows = [["kernel", *PEERS]]
+    rows = [["kernel", *NAMES]]
     for title, times in results.items():
-        cells = (f"{times[name].first:.2f}" if name in times else "-" for name in PEERS)
+        cells = (f"{times[name].first:.2f}" if name in times else "-" for name in NAMES)
         rows.append([title, *cells])
     return report.table(rows)
 
@@ -75,12 +82,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
     options = parser.parse_args()
     results: Results = {}
-    with Host(options.workers) as host:
+    what: dict[str, str] = {}
+    with Host(options.workers, native="off") as host:
         os.environ.setdefault("NUMEXPR_MAX_THREADS", str(host.workers))
         about = machine(host.workers)
-        for kernel in ALL:
-            print(f"{kernel.TITLE}: {kernel.WHAT}", file=sys.stderr)
-            results[kernel.TITLE] = measure(kernel, host, scale=options.scale)
+        for kernel in INTERPRETED:
+            what[kernel.TITLE] = kernel.what(options.scale)
+            print(f"{kernel.TITLE}: {what[kernel.TITLE]}", file=sys.stderr)
+            results[kernel.TITLE] = measure(kernel, host, NAMES, scale=options.scale)
     written = text(results, about)
     print(f"\n{written}")
     if options.write:
@@ -88,7 +97,7 @@ def main() -> None:
 
         report.write("peers", written)
         report.write("timings", f"{steady(results)}\n\n{about}.", report.README)
-        chart.draw(results, {kernel.TITLE: kernel.WHAT for kernel in ALL}, about, PICTURE)
+        chart.draw(results, what, about, PICTURE)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
 
 
+def digits(number: float) -> str:
+    """Return two or three significant digits, without an exponent."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+
+
 def write(section: str, text: str, page: Path = PAGE) -> None:
     """Put text between a page's two marks of a section."""
     begin, end = f"<!-- begin {section} -->", f"<!-- end {section} -->"

@@ -12,18 +12,18 @@ import numpy as np
 
 import moonpool
 from bench.kernels.parts import join, slices
+from bench.kernels.sizes import elements
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
     from numpy.typing import NDArray
 
+    from bench.creference import CReference
     from bench.harness import Run
     from bench.threads import LuaThreads
 
 TITLE = "Black-Scholes"
-WHAT = "200,000 options, float64"
-
 RATE, VOLATILITY = 0.05, 0.2
 
 # Shared by moonpool and lupa.
@@ -60,17 +60,42 @@ end"""
 )
 
 
+C = """
+static double cnd(double d)
+{
+    double k = 1 / (1 + 0.2316419 * fabs(d));
+    double poly = -0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429));
+    double tail = 0.3989422804014327 * exp(-0.5 * d * d) * k * (0.319381530 + k * poly);
+    return d > 0 ? 1 - tail : tail;
+}
+
+void price(double *restrict out, const double *restrict s, const double *restrict x,
+           const double *restrict t, double r, double v, int64_t count)
+{
+    #pragma omp parallel for
+    for (int64_t i = 0; i < count; i++) {
+        double root = v * sqrt(t[i]);
+        double d1 = (log(s[i] / x[i]) + (r + 0.5 * v * v) * t[i]) / root;
+        out[i] = s[i] * cnd(d1) - x[i] * exp(-r * t[i]) * cnd(d1 - root);
+    }
+}"""
+
+
 class Data(NamedTuple):
     s: NDArray[np.float64]  # price of the share
     x: NDArray[np.float64]  # price agreed upon
     t: NDArray[np.float64]  # years
 
 
+def what(scale: float) -> str:
+    return f"{elements(200_000, scale):,} options, float64"
+
+
 def data(scale: float) -> Data:
     random = np.random.default_rng(2)
-    count = int(200_000 * scale)
-    prices = random.uniform(10, 100, (2, count))
-    return Data(prices[0], prices[1], random.uniform(0.2, 2, count))
+    options = elements(200_000, scale)
+    prices = random.uniform(10, 100, (2, options))
+    return Data(prices[0], prices[1], random.uniform(0.2, 2, options))
 
 
 def check(result: Any, expected: Any) -> None:
@@ -147,6 +172,17 @@ def with_numba(data: Data, parallel: bool) -> Run:
 
     def run() -> Any:
         price(out, *data, RATE, VOLATILITY)
+        return out
+
+    return run
+
+
+def with_c(data: Data, c: CReference) -> Run:
+    out = np.empty_like(data.s)
+    call = c.bind(C, "price", out, *data, RATE, VOLATILITY, out.size)
+
+    def run() -> Any:
+        call()
         return out
 
     return run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import moonpool
+from bench.kernels.sizes import edge
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from bench.threads import LuaThreads
 
 TITLE = "Mandelbrot"
-WHAT = "320 x 240 points, at most 200 steps, by rows"
-
 # Fits a byte, which is how lupa returns a row.
 LIMIT = 200
 
@@ -66,8 +65,12 @@ class Data(NamedTuple):
     step: float
 
 
+def what(scale: float) -> str:
+    return f"{edge(320, scale)} x {edge(240, scale)} points, at most {LIMIT} steps, by rows"
+
+
 def data(scale: float) -> Data:
-    width, height = int(320 * scale**0.5), int(240 * scale**0.5)
+    width, height = edge(320, scale), edge(240, scale)
     step = 3.0 / width
     x, y = (step * np.arange(float(size)) for size in (width, height))
     return Data(x - 2.2, y - 1.13, step)

@@ -8,17 +8,18 @@ import numpy as np
 
 import moonpool
 from bench.kernels.parts import slices
+from bench.kernels.sizes import edge
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
     from numpy.typing import NDArray
 
+    from bench.creference import CReference
     from bench.harness import Run
     from bench.threads import LuaThreads
 
 TITLE = "n-body force"
-WHAT = "all pairs of 500 bodies, float64"
 
 # Keeps the pull of a body on itself, and of near ones, finite.
 SOFT = 1e-3
@@ -63,15 +64,42 @@ return function(lo, hi, count, place, mass, soft)
 end"""
 
 
+C = """
+void pull(double *restrict force, const double *restrict place, const double *restrict mass,
+          double soft, int64_t count)
+{
+    const double *x = place, *y = place + count, *z = place + 2 * count;
+    #pragma omp parallel for
+    for (int64_t i = 0; i < count; i++) {
+        double fx = 0, fy = 0, fz = 0;
+        for (int64_t j = 0; j < count; j++) {
+            double dx = x[j] - x[i], dy = y[j] - y[i], dz = z[j] - z[i];
+            double r2 = dx * dx + dy * dy + dz * dz + soft;
+            double weight = mass[j] / (r2 * sqrt(r2));
+            fx += weight * dx;
+            fy += weight * dy;
+            fz += weight * dz;
+        }
+        force[i] = fx;
+        force[count + i] = fy;
+        force[2 * count + i] = fz;
+    }
+}"""
+
+
 class Data(NamedTuple):
     place: NDArray[np.float64]  # (3, n)
     mass: NDArray[np.float64]  # (n,)
 
 
+def what(scale: float) -> str:
+    return f"all pairs of {edge(500, scale):,} bodies, float64"
+
+
 def data(scale: float) -> Data:
     random = np.random.default_rng(6)
-    count = int(500 * scale**0.5)
-    return Data(random.random((3, count)), random.random(count))
+    bodies = edge(500, scale)
+    return Data(random.random((3, bodies)), random.random(bodies))
 
 
 def check(result: Any, expected: Any) -> None:
@@ -89,7 +117,9 @@ def _force(
 
 
 def with_numpy(data: Data) -> Run:
-    return lambda: _force(data.place, data.mass, slice(None))
+    # All pairs at once would need gigabytes for some thousand bodies.
+    parts = slices(data.mass.size, -(-data.mass.size // 256))
+    return lambda: np.concatenate([_force(*data, part) for part in parts], axis=1)
 
 
 def with_numexpr(data: Data) -> Run:
@@ -109,12 +139,12 @@ def with_numexpr(data: Data) -> Run:
     return run
 
 
-def with_numba(data: Data, parallel: bool) -> Run:
+def with_numba(data: Data, parallel: bool, fastmath: bool = False) -> Run:
     import math
 
     import numba
 
-    @numba.njit(parallel=parallel)
+    @numba.njit(parallel=parallel, fastmath=fastmath)
     def pull(force: Any, place: Any, mass: Any) -> None:
         for i in numba.prange(mass.size):
             fx = fy = fz = 0.0
@@ -133,6 +163,21 @@ def with_numba(data: Data, parallel: bool) -> Run:
 
     def run() -> Any:
         pull(force, *data)
+        return force
+
+    return run
+
+
+def with_numba_fastmath(data: Data) -> Run:
+    return with_numba(data, parallel=True, fastmath=True)
+
+
+def with_c(data: Data, c: CReference) -> Run:
+    force = np.empty_like(data.place)
+    call = c.bind(C, "pull", force, *data, SOFT, data.mass.size)
+
+    def run() -> Any:
+        call()
         return force
 
     return run
@@ -157,8 +202,8 @@ def with_processes(data: Data, processes: Processes) -> Run:
     return run
 
 
-def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
-    kernel = moonpool.kernel(LUA)
+def with_moonpool(data: Data, pool: moonpool.Pool, fastmath: bool = False) -> Run:
+    kernel = moonpool.kernel(LUA, fastmath=fastmath)
     force = np.empty_like(data.place)
 
     def run() -> Any:
@@ -166,3 +211,7 @@ def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
         return force
 
     return run
+
+
+def with_moonpool_fastmath(data: Data, pool: moonpool.Pool) -> Run:
+    return with_moonpool(data, pool, fastmath=True)

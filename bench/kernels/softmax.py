@@ -8,20 +8,20 @@ import numpy as np
 
 import moonpool
 from bench.kernels.parts import join, slices
+from bench.kernels.sizes import elements
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
     from numpy.typing import NDArray
 
+    from bench.creference import CReference
     from bench.harness import Run
     from bench.threads import LuaThreads
 
     Data = NDArray[np.float64]
 
 TITLE = "Softmax"
-WHAT = "1,500 rows of 200 float64, signature (n)->(n)"
-
 LUA = """
 return function(a, out)
   local exp, n, high, sum = math.exp, #a, a[1], 0.0
@@ -62,8 +62,31 @@ return function(rows, n)
 end"""
 
 
+C = """
+void softmax(double *restrict out, const double *restrict in, int64_t rows, int64_t columns)
+{
+    #pragma omp parallel for
+    for (int64_t row = 0; row < rows; row++) {
+        const double *a = in + row * columns;
+        double *to = out + row * columns, high = a[0], sum = 0;
+        for (int64_t i = 1; i < columns; i++)
+            high = a[i] > high ? a[i] : high;
+        for (int64_t i = 0; i < columns; i++) {
+            to[i] = exp(a[i] - high);
+            sum += to[i];
+        }
+        for (int64_t i = 0; i < columns; i++)
+            to[i] /= sum;
+    }
+}"""
+
+
+def what(scale: float) -> str:
+    return f"{elements(1500, scale):,} rows of 200 float64, signature (n)->(n)"
+
+
 def data(scale: float) -> Data:
-    return np.random.default_rng(7).normal(0, 3, (int(1500 * scale), 200))
+    return np.random.default_rng(7).normal(0, 3, (elements(1500, scale), 200))
 
 
 def check(result: Any, expected: Any) -> None:
@@ -112,6 +135,17 @@ def with_numba(data: Data, parallel: bool) -> Run:
 
     def run() -> Any:
         softmax(data, out)
+        return out
+
+    return run
+
+
+def with_c(data: Data, c: CReference) -> Run:
+    out = np.empty_like(data)
+    call = c.bind(C, "softmax", out, data, *data.shape)
+
+    def run() -> Any:
+        call()
         return out
 
     return run

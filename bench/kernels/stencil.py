@@ -8,19 +8,20 @@ import numpy as np
 
 import moonpool
 from bench.kernels.parts import join, slices
+from bench.kernels.sizes import edge
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
     from numpy.typing import NDArray
 
+    from bench.creference import CReference
     from bench.harness import Run
     from bench.threads import LuaThreads
 
     Data = NDArray[np.float64]
 
 TITLE = "Heat stencil"
-WHAT = "5 points, 400 x 400 float64, 4 steps"
 
 STEPS = 4
 RATE = 0.2
@@ -53,8 +54,28 @@ return function(old, width, rate)
 end"""
 
 
+C = """
+void step(double *restrict new, const double *restrict old, int64_t height, int64_t width,
+          double rate)
+{
+    #pragma omp parallel for
+    for (int64_t j = 1; j < height - 1; j++) {
+        const double *here = old + j * width;
+        for (int64_t i = 1; i < width - 1; i++) {
+            double around = here[i - width] + here[i + width] + here[i - 1] + here[i + 1];
+            new[j * width + i] = here[i] + rate * (around - 4 * here[i]);
+        }
+    }
+}"""
+
+
+def what(scale: float) -> str:
+    side = edge(400, scale)
+    return f"5 points, {side} x {side} float64, {STEPS} steps"
+
+
 def data(scale: float) -> Data:
-    side = int(400 * scale**0.5)
+    side = edge(400, scale)
     return np.random.default_rng(5).random((side, side))
 
 
@@ -70,20 +91,26 @@ def _inner(old: Data) -> Data:
     return inner
 
 
-def _march(data: Data, step: Any) -> Data:
-    """Take all steps; `step(old, new)` fills all of `new` but the border."""
-    old, new = data.copy(), data.copy()
-    for _ in range(STEPS):
-        step(old, new)
-        old, new = new, old
-    return old
+def _march(data: Data, step: Any) -> Run:
+    """Return a run of all steps; `step(old, new)` fills all of `new` but the border."""
+    plates = data.copy(), data.copy()
+
+    def run() -> Any:
+        old = data
+        for n in range(STEPS):
+            new = plates[n % 2]
+            step(old, new)
+            old = new
+        return old
+
+    return run
 
 
 def with_numpy(data: Data) -> Run:
     def step(old: Data, new: Data) -> None:
         new[1:-1, 1:-1] = _inner(old)
 
-    return lambda: _march(data, step)
+    return _march(data, step)
 
 
 def with_numexpr(data: Data) -> Run:
@@ -101,7 +128,7 @@ def with_numexpr(data: Data) -> Run:
         formula = "middle + rate * (north + south + west + east - 4 * middle)"
         numexpr.evaluate(formula, names, out=new[1:-1, 1:-1])
 
-    return lambda: _march(data, step)
+    return _march(data, step)
 
 
 def with_numba(data: Data, parallel: bool) -> Run:
@@ -114,7 +141,20 @@ def with_numba(data: Data, parallel: bool) -> Run:
                 around = old[j - 1, i] + old[j + 1, i] + old[j, i - 1] + old[j, i + 1]
                 new[j, i] = old[j, i] + RATE * (around - 4 * old[j, i])
 
-    return lambda: _march(data, step)
+    return _march(data, step)
+
+
+def with_c(data: Data, c: CReference) -> Run:
+    plates = data.copy(), data.copy()
+    olds = [data if n == 0 else plates[(n - 1) % 2] for n in range(STEPS)]
+    calls = [c.bind(C, "step", plates[n % 2], old, *data.shape, RATE) for n, old in enumerate(olds)]
+
+    def run() -> Any:
+        for call in calls:
+            call()
+        return plates[(STEPS - 1) % 2]
+
+    return run
 
 
 def _with_halo(old: Data, parts: int) -> list[Data]:
@@ -128,14 +168,14 @@ def with_lupa(data: Data, lua: LuaThreads) -> Run:
         packed = lua.map(LUPA, ((block.tobytes(), old.shape[1], RATE) for block in blocks))
         new[1:-1, 1:-1] = join(packed, (old.shape[0] - 2, old.shape[1] - 2))
 
-    return lambda: _march(data, step)
+    return _march(data, step)
 
 
 def with_processes(data: Data, processes: Processes) -> Run:
     def step(old: Data, new: Data) -> None:
         new[1:-1, 1:-1] = np.concatenate(processes.map(_inner, _with_halo(old, 4)))
 
-    return lambda: _march(data, step)
+    return _march(data, step)
 
 
 def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
@@ -144,4 +184,4 @@ def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
     def step(old: Data, new: Data) -> None:
         pool.run(kernel, old.shape[0] - 2, old, new, RATE)
 
-    return lambda: _march(data, step)
+    return _march(data, step)

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+import moonpool
 from bench.kernels.parts import join, slices
+from bench.kernels.sizes import elements
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
     from numpy.typing import NDArray
 
+    from bench.creference import CReference
     from bench.harness import Run
     from bench.threads import LuaThreads
-    from moonpool import Pool
 
 TITLE = "Triad"
-WHAT = "a = b + s c over 1,000,000 float64"
-
 LUA = "function(b, c, s) return b + s * c end"
 
 LUPA = """
@@ -32,16 +32,29 @@ return function(b, c, s)
 end"""
 
 
+C = """
+void triad(double *restrict out, const double *restrict b, const double *restrict c, double s,
+           int64_t count)
+{
+    #pragma omp parallel for
+    for (int64_t i = 0; i < count; i++)
+        out[i] = b[i] + s * c[i];
+}"""
+
+
 class Data(NamedTuple):
     b: NDArray[np.float64]
     c: NDArray[np.float64]
     s: float
 
 
+def what(scale: float) -> str:
+    return f"a = b + s c over {elements(1_000_000, scale):,} float64"
+
+
 def data(scale: float) -> Data:
-    random = np.random.default_rng(1)
-    count = int(1_000_000 * scale)
-    return Data(random.random(count), random.random(count), 3.0)
+    b, c = np.random.default_rng(1).random((2, elements(1_000_000, scale)))
+    return Data(b, c, 3.0)
 
 
 def check(result: Any, expected: Any) -> None:
@@ -82,6 +95,17 @@ def with_numba(data: Data, parallel: bool) -> Run:
     return run
 
 
+def with_c(data: Data, c: CReference) -> Run:
+    out = np.empty_like(data.b)
+    call = c.bind(C, "triad", out, *data, data.b.size)
+
+    def run() -> Any:
+        call()
+        return out
+
+    return run
+
+
 def with_lupa(data: Data, lua: LuaThreads) -> Run:
     def run() -> Any:
         parts = slices(data.b.size, lua.count)
@@ -104,6 +128,7 @@ def with_processes(data: Data, processes: Processes) -> Run:
     return run
 
 
-def with_moonpool(data: Data, pool: Pool) -> Run:
+def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
+    kernel = moonpool.kernel(LUA)
     out = np.empty_like(data.b)
-    return lambda: pool.map(LUA, *data, out=out)
+    return lambda: pool.map(kernel, *data, out=out)

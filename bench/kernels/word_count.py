@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import moonpool
+from bench.kernels.sizes import elements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     Data = list[str]
 
 TITLE = "Word count"
-WHAT = "32 documents of 10,000 words, one submit each"
-
 LUA = """
 return function(text)
   local count = {}
@@ -44,13 +43,17 @@ return function(text)
 end"""
 
 
+def what(scale: float) -> str:
+    return f"32 documents of {elements(10_000, scale):,} words, one submit each"
+
+
 def data(scale: float) -> Data:
     """Return texts of made-up words, few of which are frequent."""
     random = np.random.default_rng(8)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     sizes = random.integers(2, 11, 800)
     words = np.array(["".join(random.choice(letters, size)) for size in sizes])
-    picks = np.minimum(random.zipf(1.3, (32, int(10_000 * scale))), words.size) - 1
+    picks = np.minimum(random.zipf(1.3, (32, elements(10_000, scale))), words.size) - 1
     return [" ".join(words[row]) for row in picks]
 
 

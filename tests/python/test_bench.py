@@ -2,34 +2,217 @@
 
 from __future__ import annotations
 
+import lzma
+import shutil
+
 import numpy as np
 import pytest
-from bench import figures, peers, report, soak, stocklua
+from bench import compiling, creference, figures, native, peers, report, soak, stocklua
 from bench.harness import PEERS, Time, measure
 from bench.host import Host, machine
-from bench.kernels import ALL
+from bench.kernels import INTERPRETED, NATIVE, crc64, triad
 
 # numba and processes take seconds to start; `make bench` runs them.
 QUICK = ("NumPy", "numexpr", "lupa", "lupa LuaJIT", "moonpool 1", "moonpool N")
+QUICK_NATIVE = ("NumPy", "numexpr", "C", "SIMD", "moonpool 1", "moonpool N", "moonpool fastmath")
+
+needs_native = pytest.mark.skipif(native.missing() is not None, reason="no native tier")
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 
 
 @pytest.fixture(scope="module")
 def host():
-    with Host(2) as host:
+    with Host(2, native="off") as host:
         yield host
 
 
-@pytest.mark.parametrize("kernel", ALL, ids=lambda kernel: kernel.TITLE)
+@pytest.fixture(scope="module")
+def c():
+    c = creference.CReference(2, "-ffast-math")
+    yield c
+    c.close()
+
+
+@pytest.mark.parametrize("kernel", INTERPRETED, ids=lambda kernel: kernel.TITLE)
 def test_peers_agree(kernel, host):
-    times = measure(kernel, host, scale=0.01, rounds=1, names=QUICK)
+    times = measure(kernel, host, QUICK, scale=0.01, rounds=1)
     assert {"NumPy", "moonpool 1", "moonpool N"} <= set(times)
     assert all(time.best > 0 for time in times.values())
 
 
-@pytest.mark.parametrize("kernel", ALL, ids=lambda kernel: kernel.TITLE)
+@pytest.mark.parametrize("kernel", NATIVE, ids=lambda kernel: kernel.TITLE)
+def test_native_kernels_run_interpreted_too(kernel, host):
+    times = measure(kernel, host, QUICK_NATIVE, scale=NATIVE[kernel] / 1000, rounds=1)
+    assert {"NumPy", "moonpool 1", "moonpool N"} <= set(times)
+    assert "C" in times or shutil.which("gcc") is None
+
+
+@pytest.mark.parametrize(
+    "kernel", dict.fromkeys((*INTERPRETED, *NATIVE)), ids=lambda kernel: kernel.__name__
+)
 def test_kernels_have_no_peer_but_those(kernel):
     functions = {name for name in vars(kernel) if name.startswith("with_")}
     assert functions <= {function for function, _ in PEERS.values()}
+
+
+def test_titles_are_unique():
+    for kernels in (INTERPRETED, NATIVE):
+        assert len({kernel.TITLE for kernel in kernels}) == len(kernels)
+    assert set(native.GOALS) <= set(NATIVE)
+    assert set(native.COMPUTE_BOUND) <= set(NATIVE)
+
+
+def test_sizes_are_those_promised():
+    sizes = {kernel.TITLE: kernel.what(scale) for kernel, scale in NATIVE.items()}
+    assert "10,000,000" in sizes["Triad"]
+    assert "4,000,000" in sizes["Black-Scholes"]
+    assert "1024 x 1024" in sizes["Mandelbrot"]
+    assert "10,000,000" in sizes["Sum of squares"]
+    assert "2000 x 2000" in sizes["Heat stencil"]
+    assert "4,096" in sizes["n-body force"]
+
+
+def test_a_wrong_result_is_found(host, monkeypatch):
+    monkeypatch.setattr(triad, "with_moonpool", lambda data, pool: lambda: data.b)
+    with pytest.raises(AssertionError):
+        measure(triad, host, ("NumPy", "moonpool 1"), scale=1e-5, rounds=1)
+
+
+def test_a_peer_that_cannot_is_left_out(host, monkeypatch, capsys):
+    def refuse(data, pool):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(triad, "with_moonpool", refuse)
+    times = measure(triad, host, ("NumPy", "moonpool 1"), scale=1e-5, rounds=1)
+    assert set(times) == {"NumPy"}
+    assert "Triad: moonpool 1 is left out: no" in capsys.readouterr().err
+
+
+def test_crc_is_that_of_xz():
+    number = np.array([0x123456789ABCDEF])
+    stream = lzma.compress(number.astype("<i8").tobytes(), check=lzma.CHECK_CRC64)
+    index = (int.from_bytes(stream[-8:-4], "little") + 1) * 4
+    check = int.from_bytes(stream[-12 - index - 8 : -12 - index], "little")
+    assert crc64.with_numpy(number)().view(np.uint64) == check
+
+
+# ---- C -------------------------------------------------------------------------
+
+
+@needs_gcc
+def test_c_is_called_with_arrays_and_numbers(c):
+    source = """
+        void scale(double *out, const double *in, double by, int64_t count)
+        {
+            #pragma omp parallel for
+            for (int64_t i = 0; i < count; i++)
+                out[i] = by * in[i];
+        }"""
+    out = np.zeros(5)
+    c.bind(source, "scale", out, np.arange(5.0), 2.5, 5)()
+    np.testing.assert_array_equal(out, 2.5 * np.arange(5))
+    c.bind(source, "scale", out, np.ones(5), 3.0, 4)()
+    np.testing.assert_array_equal(out, [3, 3, 3, 3, 10])
+    with pytest.raises(ValueError, match="contiguous"):
+        c.bind(source, "scale", out, np.arange(10.0)[::2], 2.5, 5)
+
+
+@needs_gcc
+def test_c_leaves_denormals_alone(c):
+    c.bind("void nothing(void) {}", "nothing")()
+    assert np.nextafter(0.0, 1.0) * np.ones(1) > 0
+
+
+@needs_gcc
+def test_c_that_is_wrong_says_so(c):
+    with pytest.raises(creference.NoCompilerError, match="gcc does not take it"):
+        c.bind("void f(void) { return 1 }", "f")
+
+
+def test_c_needs_gcc(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(creference.NoCompilerError, match="not installed"):
+        creference.CReference(1)
+
+
+# ---- the native comparison -----------------------------------------------------
+
+
+@pytest.fixture
+def results():
+    return {
+        "Triad": {
+            "numba parallel": Time(0.5, [0.003, 0.002]),
+            "C": Time(0.1, [0.001]),
+            "moonpool N": Time(0.1, [0.001, 0.0005]),
+        },
+        "Julia set": {
+            "numba parallel": Time(0.5, [0.004]),
+            "moonpool N": Time(0.1, [0.002]),
+        },
+    }
+
+
+def test_native_table_has_ratios_to_the_best(results):
+    head, _, triad_, julia = native.steady(results).splitlines()
+    columns = [cell.strip() for cell in head.split("|")[2:-1]]
+    assert columns == ["numba parallel", "C", "moonpool N"]
+    assert "2 (2.00)" in triad_
+    assert "1 (1.00)" in triad_
+    assert "0.5 (0.50)" in triad_
+    assert "-" in julia
+
+
+def test_native_goals(results):
+    found = {figure.what: figure for figure in native.goals(results)}
+    assert found["Triad, against the best peer"].kept
+    mean = found["geometric mean of speeds, numba parallel being 1"]
+    assert mean.measured == "2.83 x"
+    assert mean.kept
+    del results["Triad"]["moonpool N"]
+    refused = next(native.goals(results))
+    assert refused.measured == "refused"
+    assert not refused.kept
+
+
+def test_native_compile_figures():
+    times = {
+        "numba parallel": {"Triad": 500.0, "Julia set": 700.0},
+        "moonpool N": {"Triad": 10.0, "Julia set": 20.0},
+        "from disk": {"Triad": 1.0, "Julia set": 3.5},
+    }
+    assert [figure.kept for figure in native.compile_figures(times)] == [True, False, True]
+    assert "500.0" in native.compile_table(times)
+    figures_ = list(native.compile_figures(times))
+    assert "Measured on: here." in native.text({}, times, figures_, "here")
+
+
+@pytest.mark.skipif(native.missing() is None, reason="there is a native tier")
+def test_native_needs_the_tier(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["native", "--quick"])
+    with pytest.raises(SystemExit, match="there is none here: kernel 'probe'"):
+        native.main()
+
+
+def test_native_writes_nothing_quick(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["native", "--quick", "--write"])
+    with pytest.raises(SystemExit):
+        native.main()
+    assert "say nothing" in capsys.readouterr().err
+
+
+@needs_native
+def test_native_kernels_agree():
+    results, _, _ = native.compare(native.QUICK, 2, ("NumPy", "moonpool 1", "moonpool N"))
+    refused = [title for title, times in results.items() if "moonpool N" not in times]
+    assert refused == []
+
+
+@needs_native
+def test_native_parts():
+    assert all(ms >= 0 for ms in compiling.milliseconds(("moonpool N",), 2)["moonpool N"].values())
+    assert len(list(native.speedup(native.QUICK))) == len(native.COMPUTE_BOUND)
+    assert len(list(native.dispatch(1, calls=2))) in (0, 4)
 
 
 def test_tables():
