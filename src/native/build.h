@@ -201,8 +201,9 @@ void mp__build_instruction(mp_builder *b, mp_activation *act);
 
 /* ---- build_phi.c -------------------------------------------------------- */
 
-/* Removes PHIs that are trivial or that nobody uses; refuses those that are
- * left and have an array or reference among their inputs. */
+/* Removes PHIs that are trivial, and PHIs and constants that nobody uses;
+ * refuses PHIs that are left and have an array or reference among their
+ * inputs. */
 void mp__build_prune(mp_func *func);
 
 #endif

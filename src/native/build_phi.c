@@ -2,7 +2,10 @@
  *
  * A PHI whose inputs are all one node, or itself, is that node: a loop that
  * assigns `x = x`. A PHI that nobody but PHIs uses is a value that the source
- * never reads again. What is left must be numbers, booleans or nil. */
+ * never reads again; a REF that nobody uses was the name of a field, or a
+ * function that is inlined. Other nodes stay, used or not: `infer` still has
+ * to see whether they would raise. PHIs that are left must be numbers,
+ * booleans or nil. */
 #include "native/build.h"
 
 /* ---- trivial ones ------------------------------------------------------- */
@@ -56,9 +59,15 @@ typedef struct marker {
     mp_node **todo;
 } marker;
 
+static bool may_go(const mp_node *node)
+{
+    return node->op == MP_OP_PHI || node->op == MP_OP_REF ||
+           node->op == MP_OP_CONST;
+}
+
 static void mark(marker *m, mp_node *node)
 {
-    if (node == NULL || node->op != MP_OP_PHI || node->mark)
+    if (node == NULL || node->mark || !may_go(node))
         return;
     node->mark = true;
     MP_UNIT_PUSH(m->unit, m->todo, m->count, node);
@@ -76,9 +85,9 @@ static void mark_used(mp_func *func)
         mark(&m, block->cond);
     }
     while (m.count > 0) {
-        const mp_node *phi = m.todo[--m.count];
-        for (int i = 0; i < phi->nargs; i++)
-            mark(&m, phi->args[i]);
+        const mp_node *node = m.todo[--m.count];
+        for (int i = 0; i < node->nargs; i++)
+            mark(&m, node->args[i]);
     }
 }
 
@@ -99,19 +108,25 @@ static void check(mp_func *func, const mp_node *phi)
     }
 }
 
+static void remove_unused(mp_func *func, mp_block *block)
+{
+    mp_node *next;
+    for (mp_node *node = block->first; node != NULL; node = next) {
+        next = node->next;
+        if (!may_go(node))
+            continue;
+        if (!node->mark)
+            mp__ir_remove(node);
+        else if (node->op == MP_OP_PHI)
+            check(func, node);
+        node->mark = false;
+    }
+}
+
 void mp__build_prune(mp_func *func)
 {
     replace_trivial(func);
     mark_used(func);
-    for (int k = 0; k < func->norder; k++) {
-        mp_node *next, *node = func->order[k]->first;
-        for (; node != NULL && node->op == MP_OP_PHI; node = next) {
-            next = node->next;
-            if (node->mark)
-                check(func, node);
-            else
-                mp__ir_remove(node);
-            node->mark = false;
-        }
-    }
+    for (int k = 0; k < func->norder; k++)
+        remove_unused(func, func->order[k]);
 }
