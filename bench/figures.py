@@ -25,7 +25,7 @@ from bench.kernels import mandelbrot
 from bench.turns import bare_threads, gains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,6 +60,15 @@ def at_least(what: str, measured: float, limit: float, unit: str) -> Figure:
     return Figure(
         what, f"at least {limit:g}{unit}", f"{measured:.2f}{unit}", round(measured, 2) >= limit
     )
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the table of figures."""
+    rows = [["figure", "limit", "measured", ""]]
+    for figure in figures:
+        verdict = "ok" if figure.kept else "NOT OK"
+        rows.append([figure.what, figure.limit, figure.measured, verdict])
+    return report.table(rows)
 
 
 # ---- the C core --------------------------------------------------------------
@@ -189,15 +198,11 @@ def main() -> None:
     with moonpool.Pool() as pool:
         about = machine(pool.workers)
     figures: list[Figure] = []
-    rows = [["figure", "limit", "measured", ""]]
     for group in (core(options.core), speedup(), counting(), beside_lupa(), long_runs()):
         for figure in group:
             figures.append(figure)
-            rows.append(
-                [figure.what, figure.limit, figure.measured, "ok" if figure.kept else "NOT OK"]
-            )
-            print(": ".join(rows[-1]), file=sys.stderr)
-    written = f"{report.table(rows)}\n\nMeasured on: {about}."
+            print(f"{figure.what}: {figure.measured}, {figure.limit}", file=sys.stderr)
+    written = f"{table(figures)}\n\nMeasured on: {about}."
     print(f"\n{written}")
     if options.write:
         report.write("figures", written)

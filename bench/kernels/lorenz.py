@@ -83,7 +83,7 @@ def data(scale: float) -> Data:
 
 
 def check(result: Any, expected: Any) -> None:
-    np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(result, expected)
 
 
 def check_free(result: Any, expected: Any) -> None:

@@ -165,7 +165,7 @@ def test_native_table_has_ratios_to_the_best(results):
 
 def test_native_goals(results):
     found = {figure.what: figure for figure in native.goals(results)}
-    assert found["Triad, against the best peer"].kept
+    assert found["Triad, moonpool N against the best peer"].kept
     mean = found["geometric mean of speeds, numba parallel being 1"]
     assert mean.measured == "2.83 x"
     assert mean.kept
@@ -213,6 +213,7 @@ def test_native_parts():
     assert all(ms >= 0 for ms in compiling.milliseconds(("moonpool N",), 2)["moonpool N"].values())
     assert len(list(native.speedup(native.QUICK))) == len(native.COMPUTE_BOUND)
     assert len(list(native.dispatch(1, calls=2))) in (0, 4)
+    assert all(figure.kept for figure in native.same_bits(native.QUICK.scale))
 
 
 def test_tables():
@@ -243,6 +244,13 @@ def test_figures_know_their_limits():
     assert not figures.at_most("x", 1.4, 1.3, " x").kept
     assert figures.at_least("x", 1.9, 1.9, " x").kept
     assert not figures.at_least("x", 1.8, 1.9, " x").kept
+
+
+def test_figures_are_told_apart():
+    found = [figures.at_most("x", 1.2, 1.3, " x"), figures.at_most("y", 2, 1.3, " x")]
+    _, _, kept, missed = figures.table(found).splitlines()
+    assert kept.endswith("|     ok |")
+    assert missed.endswith("| NOT OK |")
 
 
 def test_figures_of_workers():
