@@ -141,7 +141,7 @@ static void take_string_constant(reader *r, mp_constant *constant)
     /* Strings are compared as C's everywhere. */
     if (memchr(bytes, '\0', size) != NULL) {
         constant->kind = MP_CONST_OPAQUE;
-        constant->name = "string";
+        constant->name = "a binary string";
     } else {
         constant->kind = MP_CONST_STRING;
         constant->as.s = mp__unit_copy(r->unit, bytes, size);

@@ -32,7 +32,8 @@ typedef struct mp_proto {
     uint32_t *code;
     int *lines; /* of each instruction; NULL where there are none */
     int nconstants;
-    struct mp_constant *constants; /* nil, bool, int, float or string */
+    struct mp_constant *constants; /* nil, bool, int, float or string; OPAQUE
+                                      are strings with a zero */
     int nupvalues;
     mp_upvalue *upvalues;
     int nprotos;

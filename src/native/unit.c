@@ -34,9 +34,12 @@ void mp__unit_init(mp_unit *unit, size_t limit)
 
 mp_status mp__unit_run(mp_unit *unit, void (*body)(mp_unit *, void *), void *ud)
 {
+    jmp_buf outer;
+    memcpy(&outer, &unit->out, sizeof outer);
     unit->status = MP_OK;
     if (setjmp(unit->out) == 0)
         body(unit, ud);
+    memcpy(&unit->out, &outer, sizeof outer);
     return unit->status;
 }
 
@@ -66,9 +69,14 @@ _Noreturn void mp__unit_refuse(mp_unit *unit, int line, const char *hint,
     longjmp(unit->out, 1);
 }
 
-_Noreturn static void leave_without_memory(mp_unit *unit)
+_Noreturn void mp__unit_starve(mp_unit *unit)
 {
     unit->status = MP_NO_MEMORY;
+    longjmp(unit->out, 1);
+}
+
+_Noreturn void mp__unit_leave(mp_unit *unit)
+{
     longjmp(unit->out, 1);
 }
 
@@ -85,7 +93,7 @@ static mp_chunk_of_memory *add_chunk(mp_unit *unit, size_t size)
         room = size;
     mp_chunk_of_memory *chunk = calloc(1, sizeof *chunk + room);
     if (chunk == NULL)
-        leave_without_memory(unit);
+        mp__unit_starve(unit);
     chunk->size = room;
     chunk->next = unit->chunks;
     unit->chunks = chunk;

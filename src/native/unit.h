@@ -26,7 +26,8 @@ typedef struct mp_unit {
 
 /* Runs `body(unit, ud)`. MP_OK: it returned. MP_VALUE: it refused, and
  * unit->refusal says why. MP_NO_MEMORY. The unit's memory stays until
- * mp__unit_destroy(). */
+ * mp__unit_destroy(). A body may call it again, to tidy up after what leaves,
+ * and then leave itself by mp__unit_leave(). */
 void mp__unit_init(mp_unit *unit, size_t limit);
 mp_status mp__unit_run(mp_unit *unit, void (*body)(mp_unit *, void *),
                        void *ud);
@@ -37,6 +38,12 @@ void mp__unit_destroy(mp_unit *unit);
 void *mp__unit_alloc(mp_unit *unit, size_t size);
 /* A copy of `size` bytes with a zero after them. */
 char *mp__unit_copy(mp_unit *unit, const char *bytes, size_t size);
+
+/* Leaves, for the reason that ended an inner mp__unit_run(). */
+_Noreturn void mp__unit_leave(mp_unit *unit);
+
+/* Leaves: the process has no memory. */
+_Noreturn void mp__unit_starve(mp_unit *unit);
 
 /* Leaves: the kernel is not compilable. `hint` may be NULL. */
 _Noreturn void mp__unit_refuse(mp_unit *unit, int line, const char *hint,

@@ -100,7 +100,7 @@ static void constants_keep_kind_and_value(void **data)
     assert_true(chunk->constants[3].as.i == -INT64_MAX);
     assert_string_equal(chunk->constants[4].as.s, "text");
     expect_constant(chunk, 5, MP_CONST_OPAQUE);
-    assert_string_equal(chunk->constants[5].name, "string");
+    assert_string_equal(chunk->constants[5].name, "a binary string");
     assert_string_equal(chunk->constants[6].as.s, "");
     expect_constant(chunk, 7, MP_CONST_FLOAT);
     assert_true(chunk->constants[7].as.f == 0x1p-1074);

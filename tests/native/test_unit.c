@@ -140,6 +140,39 @@ static void long_text_is_cut(void **data)
     mp__unit_destroy(&unit);
 }
 
+static void push_nothing(mp_unit *unit, void *ud)
+{
+    (void)unit;
+    (void)ud;
+}
+
+/* Tidies up after what it calls, and goes on leaving where `ud` says so. */
+static void nest(mp_unit *unit, void *ud)
+{
+    char hint[] = "inside";
+    assert_int_equal(mp__unit_run(unit, refuse, hint), MP_VALUE);
+    if (*(bool *)ud)
+        mp__unit_leave(unit);
+    assert_int_equal(mp__unit_run(unit, push_nothing, NULL), MP_OK);
+    if (unit->used == 0)
+        mp__unit_starve(unit);
+}
+
+static void runs_may_nest(void **data)
+{
+    (void)data;
+    mp_unit unit;
+    bool leaving = true;
+    mp__unit_init(&unit, 1000);
+    assert_int_equal(mp__unit_run(&unit, nest, &leaving), MP_VALUE);
+    assert_string_equal(unit.refusal.hint, "inside");
+    leaving = false;
+    assert_int_equal(mp__unit_run(&unit, nest, &leaving), MP_NO_MEMORY);
+    unit.used = 1;
+    assert_int_equal(mp__unit_run(&unit, nest, &leaving), MP_OK);
+    mp__unit_destroy(&unit);
+}
+
 static void push_many(mp_unit *unit, void *ud)
 {
     (void)ud;
@@ -172,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_process_without_memory_is_no_refusal),
         cmocka_unit_test(a_refusal_has_line_text_and_hint),
         cmocka_unit_test(long_text_is_cut),
+        cmocka_unit_test(runs_may_nest),
         cmocka_unit_test(arrays_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
