@@ -449,7 +449,7 @@ def test_surrogates(small, assert_usable):
 def fitting(head, items, tail):
     """A source with as many of the items as it may have."""
     room = MAX_SOURCE - len(head) - len(tail)
-    taken = []
+    taken: list[str] = []
     for item in items:
         room -= len(item)
         if room < 0:
