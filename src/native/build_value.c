@@ -18,8 +18,30 @@ static void place(mp_builder *b, mp_node *node)
     b->last_interned = node;
 }
 
-/* What tells a constant from others of its op and type; strings are told
- * apart by what is in them. */
+/* What tells a reference from others of its kind; several constants may lead
+ * to one table or function. */
+static uint64_t bits_of_ref(const mp_constant *constant)
+{
+    switch (constant->kind) {
+    case MP_CONST_BUILTIN:
+        return constant->as.builtin;
+    case MP_CONST_CLOSURE:
+        return (uintptr_t)constant->as.closure;
+    case MP_CONST_TABLE:
+        return (uintptr_t)constant->as.table;
+    case MP_CONST_NIL:
+    case MP_CONST_BOOL:
+    case MP_CONST_INT:
+    case MP_CONST_FLOAT:
+    case MP_CONST_STRING:
+    case MP_CONST_OPAQUE:
+        break;
+    }
+    return (uintptr_t)constant;
+}
+
+/* What tells a constant from others of its type; strings are told apart by
+ * what is in them. */
 static uint64_t bits_of(const mp_node *node)
 {
     uint64_t bits = 0;
@@ -32,7 +54,7 @@ static uint64_t bits_of(const mp_node *node)
         memcpy(&bits, &node->as.f, sizeof bits);
         return bits;
     case MP_TYPE_REF:
-        return (uintptr_t)node->as.constant;
+        return bits_of_ref(node->as.constant);
     case MP_TYPE_NONE:
     case MP_TYPE_ANY:
     case MP_TYPE_NIL:
@@ -46,9 +68,11 @@ static bool same(const mp_node *x, const mp_node *y)
 {
     if (x->type != y->type)
         return false;
-    const char *text = mp__build_text(x), *other = mp__build_text(y);
-    if (text != NULL && other != NULL)
-        return strcmp(text, other) == 0;
+    if (x->type == MP_TYPE_REF && x->as.constant->kind != y->as.constant->kind)
+        return false;
+    const char *text = mp__build_text(x);
+    if (text != NULL)
+        return strcmp(text, mp__build_text(y)) == 0;
     return bits_of(x) == bits_of(y);
 }
 

@@ -254,6 +254,19 @@ static mp_registers live_at_start(const mp_proto *proto,
     return live;
 }
 
+/* What may be read on the way from a block to one of the next. TESTSET and
+ * TFORLOOP write when they jump only. */
+static mp_registers live_on_edge(const mp_cfg *cfg, const mp_cfg_block *block,
+                                 int edge)
+{
+    mp_registers live = cfg->blocks[block->nexts[edge]].live;
+    uint32_t code = cfg->proto->code[block->end - 1];
+    mp_opcode op = mp_code_op(code);
+    if (edge == 0 && (op == MP_OPCODE_TESTSET || op == MP_OPCODE_TFORLOOP))
+        mp_registers_drop(&live, mp_code_a(code));
+    return live;
+}
+
 static void find_live(mp_cfg *cfg)
 {
     for (bool changed = true; changed;) {
@@ -261,8 +274,10 @@ static void find_live(mp_cfg *cfg)
         for (int k = cfg->nblocks - 1; k >= 0; k--) {
             mp_cfg_block *block = &cfg->blocks[k];
             mp_registers live = {{0}};
-            for (int i = 0; i < block->nnexts; i++)
-                mp__registers_join(&live, &cfg->blocks[block->nexts[i]].live);
+            for (int i = 0; i < block->nnexts; i++) {
+                mp_registers more = live_on_edge(cfg, block, i);
+                mp__registers_join(&live, &more);
+            }
             live = live_at_start(cfg->proto, block, live);
             changed |= mp__registers_join(&block->live, &live);
         }
