@@ -7,7 +7,7 @@
 void mp_memory_init(mp_memory *memory, size_t limit)
 {
     /* Never so great that a header could not be added. */
-    size_t most = SIZE_MAX - sizeof(mp_block);
+    size_t most = SIZE_MAX - sizeof(mp_memory_block);
     memory->limit = limit == 0 || limit > most ? most : limit;
     atomic_init(&memory->used, 0);
     atomic_init(&memory->peak, 0);
@@ -67,12 +67,12 @@ static void *make(mp_memory *memory, size_t size)
     size_t used = mp_memory_used(memory);
     if (!allow(memory, used, size))
         return refuse(memory);
-    mp_block *block = malloc(sizeof *block + size);
+    mp_memory_block *block = malloc(sizeof *block + size);
     if (block == NULL) {
         memory->starved = true;
         return refuse(memory);
     }
-    mp_block *last = memory->blocks.previous;
+    mp_memory_block *last = memory->blocks.previous;
     block->previous = last;
     block->next = &memory->blocks;
     last->next = block;
@@ -81,7 +81,7 @@ static void *make(mp_memory *memory, size_t size)
     return block + 1;
 }
 
-static void drop(mp_memory *memory, mp_block *block, size_t size)
+static void drop(mp_memory *memory, mp_memory_block *block, size_t size)
 {
     block->previous->next = block->next;
     block->next->previous = block->previous;
@@ -89,13 +89,13 @@ static void drop(mp_memory *memory, mp_block *block, size_t size)
     set_used(memory, mp_memory_used(memory) - size);
 }
 
-static void *resize(mp_memory *memory, mp_block *old, size_t before,
+static void *resize(mp_memory *memory, mp_memory_block *old, size_t before,
                     size_t after)
 {
     size_t used = mp_memory_used(memory);
     if (after > before && !allow(memory, used, after - before))
         return refuse(memory);
-    mp_block *block = realloc(old, sizeof *block + after);
+    mp_memory_block *block = realloc(old, sizeof *block + after);
     if (block == NULL && after > before) {
         memory->starved = true;
         return refuse(memory);
@@ -115,7 +115,7 @@ void *mp_memory_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     /* For a new block `osize` is a type tag, not a size. */
     if (ptr == NULL)
         return nsize == 0 ? NULL : make(memory, nsize);
-    mp_block *block = (mp_block *)ptr - 1;
+    mp_memory_block *block = (mp_memory_block *)ptr - 1;
     if (nsize != 0)
         return resize(memory, block, osize, nsize);
     drop(memory, block, osize);
@@ -124,8 +124,8 @@ void *mp_memory_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 
 void mp_memory_discard(mp_memory *memory)
 {
-    mp_block *following;
-    for (mp_block *block = memory->blocks.next; block != &memory->blocks;
+    mp_memory_block *following;
+    for (mp_memory_block *block = memory->blocks.next; block != &memory->blocks;
          block = following) {
         following = block->next;
         free(block);

@@ -9,9 +9,9 @@
 
 /* Stands in front of each block, so that all can be freed without Lua. What
  * it takes is not counted: a limit is one on what Lua asks for. */
-typedef struct mp_block {
-    struct mp_block *previous, *next;
-} mp_block;
+typedef struct mp_memory_block {
+    struct mp_memory_block *previous, *next;
+} mp_memory_block;
 
 typedef struct mp_memory {
     size_t limit;        /* bytes; fixed after init */
@@ -20,7 +20,7 @@ typedef struct mp_memory {
     size_t fail_after;   /* worker thread only; tests: refuse all but so many */
     bool refused;        /* worker thread only; a block was refused */
     bool starved;        /* worker thread only; and not for the limit */
-    mp_block blocks;     /* worker thread only; a ring of all blocks */
+    mp_memory_block blocks; /* worker thread only; a ring of all blocks */
 } mp_memory;
 
 /* `limit` 0 means none. */
