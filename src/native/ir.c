@@ -36,13 +36,16 @@ static bool is_const_int(const mp_node *node)
     return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
 }
 
-/* Whether a builtin cannot give a number for some arguments. */
+/* Whether a builtin cannot give a number for some arguments: it has no integer,
+ * where one is wanted, or divides by 0. */
 static bool builtin_fails(mp_builtin builtin, mp_type type)
 {
-    if (builtin == MP_BUILTIN_MATH_FLOOR || builtin == MP_BUILTIN_MATH_CEIL ||
-        builtin == MP_BUILTIN_MATH_TOINTEGER)
-        return true;
-    return builtin == MP_BUILTIN_MATH_FMOD && type != MP_TYPE_FLOAT;
+    if (type != MP_TYPE_INT)
+        return false;
+    return builtin == MP_BUILTIN_MATH_FLOOR ||
+           builtin == MP_BUILTIN_MATH_CEIL || builtin == MP_BUILTIN_MATH_MODF ||
+           builtin == MP_BUILTIN_MATH_TOINTEGER ||
+           builtin == MP_BUILTIN_MATH_FMOD;
 }
 
 mp_effects mp__ir_node_effects(const mp_node *node)

@@ -38,6 +38,9 @@ typedef struct mp_param {
 
 /* The most dimensions of an array in native code. */
 #define MP_NATIVE_RANK 3
+/* The longest extent of an array, or of a run, in native code: a float holds
+ * it, and every index up to it. */
+#define MP_NATIVE_EXTENT (INT64_C(1) << 53)
 
 typedef struct mp_output {
     bool open;        /* no dtype is given: inference decides, and sets it */
