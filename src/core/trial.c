@@ -111,8 +111,9 @@ static int load(lua_State *L)
     return 0;
 }
 
-/* Makes of the message one that says what failed. */
-static mp_status explain(mp_error *err, const char *what)
+/* Makes of the message one that says what failed. The line is one of the
+ * kernel's, or 0. */
+static mp_status explain(mp_error *err, const char *what, const char *kernel)
 {
     mp_error was = *err;
     if (was.status == MP_TIMEOUT)
@@ -122,7 +123,8 @@ static mp_status explain(mp_error *err, const char *what)
                      MEMORY_LIMIT >> 20);
     else
         mp_error_set(err, was.status, "%s fails: %s", what, was.message);
-    err->line = was.line;
+    if (strcmp(was.kernel, kernel) == 0)
+        err->line = was.line;
     memcpy(err->kernel, was.kernel, sizeof err->kernel);
     memcpy(err->traceback, was.traceback, sizeof err->traceback);
     return err->status;
@@ -136,9 +138,9 @@ static mp_status run_both(mp_trial *trial, mp_error *err)
         return status;
     if (trial->setup != NULL &&
         mp_state_setup(state, trial->setup, err) != MP_OK)
-        return explain(err, "the pool's setup");
+        return explain(err, "the pool's setup", "");
     if (mp_state_call(state, load, (void *)trial->kernel, err) != MP_OK)
-        return explain(err, "the kernel's chunk");
+        return explain(err, "the kernel's chunk", trial->kernel->name);
     return MP_OK;
 }
 

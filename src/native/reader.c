@@ -139,8 +139,8 @@ static void read_c_function(reader *r, mp_constant *out)
     lua_pop(L, 1);
 }
 
-/* Has an object filled later. */
-static void postpone(reader *r, int index, mp_constant *is)
+/* Has the object on the top filled later. */
+static void postpone(reader *r, mp_constant *is)
 {
     if (lua_checkstack(r->L, 8) == 0)
         mp__unit_refuse(r->unit, 0, NULL, "the kernel holds too many tables");
@@ -150,7 +150,7 @@ static void postpone(reader *r, int index, mp_constant *is)
         r->pending_room = r->npending == 0 ? 1 : 2 * r->npending;
     }
     r->pending[r->npending++] = is;
-    lua_pushvalue(r->L, index);
+    lua_pushvalue(r->L, -1);
     /* Indices from the top stay what they are. */
     lua_insert(r->L, r->npending);
 }
@@ -176,15 +176,33 @@ static bool is_honest(reader *r)
 {
     static const char *const names[] = {"__eq", "__mode", NULL};
     lua_State *L = r->L;
-    bool good = true;
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
-        good = good && look(r) &&
-               (lua_type(L, -2) != LUA_TSTRING ||
-                !is_one_of(lua_tostring(L, -2), names));
         lua_pop(L, 1);
+        if (!look(r) || (lua_type(L, -1) == LUA_TSTRING &&
+                         is_one_of(lua_tostring(L, -1), names))) {
+            lua_pop(L, 1);
+            return false;
+        }
     }
-    return good;
+    return true;
+}
+
+/* What is known of the metatable on the top, which many tables may share:
+ * OPAQUE where it is not honest; else NIL, and a TABLE once fill_beyond() has
+ * seen it, with nothing but `beyond` and `odd`. */
+static mp_constant *read_metatable(reader *r)
+{
+    /* Not the address of the same table as a value. */
+    const char *address = (const char *)lua_topointer(r->L, -1) + 1;
+    mp_constant *is = find_known(r, address);
+    if (is == NULL) {
+        is = mp__unit_alloc(r->unit, sizeof *is);
+        add_known(r, address, is);
+        if (!is_honest(r))
+            opaque(is, "a table with that metatable");
+    }
+    return is;
 }
 
 static bool is_large(reader *r)
@@ -205,14 +223,12 @@ static bool is_large(reader *r)
 /* What hinders from reading the table on the top, or NULL. */
 static const char *what_hinders(reader *r)
 {
-    bool honest = true;
+    const char *what = NULL;
     if (lua_getmetatable(r->L, -1) != 0) {
-        honest = is_honest(r);
+        what = read_metatable(r)->name;
         lua_pop(r->L, 1);
     }
-    if (!honest)
-        return "a table with that metatable";
-    return is_large(r) ? "a table of that size" : NULL;
+    return what == NULL && is_large(r) ? "a table of that size" : what;
 }
 
 /* A function of Lua's or a table, on the top. */
@@ -236,7 +252,7 @@ static mp_constant *read_object(reader *r)
     if (hindrance != NULL)
         opaque(is, hindrance);
     else
-        postpone(r, -1, is);
+        postpone(r, is);
     return is;
 }
 
@@ -374,7 +390,7 @@ static void fill_fields(reader *r, mp_table *table)
     }
 }
 
-/* The metatable on the top. */
+/* From the honest metatable on the top. */
 static void fill_beyond(reader *r, mp_table *table)
 {
     /* Those that have no say where a table is only read. */
@@ -405,10 +421,18 @@ static void fill_table(reader *r, mp_table *table)
 {
     fill_items(r, table);
     fill_fields(r, table);
-    if (lua_getmetatable(r->L, -1) != 0) {
-        fill_beyond(r, table);
-        lua_pop(r->L, 1);
+    if (lua_getmetatable(r->L, -1) == 0)
+        return;
+    mp_constant *metatable = read_metatable(r);
+    if (metatable->kind == MP_CONST_NIL) {
+        metatable->kind = MP_CONST_TABLE;
+        metatable->as.table =
+            mp__unit_alloc(r->unit, sizeof *metatable->as.table);
+        fill_beyond(r, metatable->as.table);
     }
+    table->beyond = metatable->as.table->beyond;
+    table->odd = table->odd || metatable->as.table->odd;
+    lua_pop(r->L, 1);
 }
 
 /* ---- */
@@ -430,9 +454,7 @@ _Noreturn static void refuse_error(const reader *r, const mp_error *err)
 {
     if (err->status == MP_NO_MEMORY)
         mp__unit_starve(r->unit);
-    /* A line of the setup is none of the kernel's. */
-    bool own = strcmp(err->kernel, mp_kernel_name(r->kernel)) == 0;
-    mp__unit_refuse(r->unit, own ? err->line : 0,
+    mp__unit_refuse(r->unit, err->line,
                     err->status == MP_VALUE ? "pass it as an argument" : NULL,
                     "%s", err->message);
 }

@@ -28,6 +28,9 @@ static void kernels_have_them(void **data)
     static const char *const ones[] = {"", "1", "1, 1", "1, 1, 1"};
     for (int i = 0; i < MP_NBUILTINS; i++) {
         char source[128];
+        /* A part of what another one gives has no name in Lua. */
+        if (strchr(mp__builtin_name((mp_builtin)i), '#') != NULL)
+            continue;
         snprintf(source, sizeof source, "function() %s(%s) return 1 end",
                  mp__builtin_name((mp_builtin)i),
                  ones[mp__builtin_least((mp_builtin)i)]);
