@@ -25,7 +25,7 @@
 
 /* What a trial may take in seconds of CPU time: so that it succeeds or fails
  * whatever else the machine does. */
-#define SECONDS 0.25
+#define SECONDS 0.5
 
 /* How often the time is looked at, and how often a thread is sent a signal
  * that should have ended, in ns. */
