@@ -160,14 +160,11 @@ mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec)
         .line = kernel->proto->line,
     };
     make_methods(&b);
-    mp_constant function = {.kind = MP_CONST_CLOSURE};
-    function.as.closure = mp__unit_alloc(unit, sizeof *function.as.closure);
-    *function.as.closure = *kernel;
     b.at = b.func->entry = mp__ir_block(b.func, kernel->proto->line);
     mp_node **params = make_params(&b, kernel->proto);
     int count;
     mp_node **results =
-        mp__build_inline(&b, NULL, &function, spec->nparams, params,
+        mp__build_inline(&b, NULL, kernel, NULL, spec->nparams, params,
                          spec->form == MP_FORM_RUN ? 0 : MP_BUILD_OPEN, &count);
     add_results(&b, count, results);
     mp__ir_return(b.func, b.at);

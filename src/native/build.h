@@ -49,12 +49,20 @@ typedef struct mp_return {
     mp_node **values;
 } mp_return;
 
+/* An upvalue of a function that is made in the kernel. */
+typedef struct mp_capture {
+    mp_node *node; /* its value then */
+    /* The local that it is, where that may change later: */
+    const struct mp_activation *owner; /* or NULL */
+    int reg;
+    int end; /* of its scope */
+} mp_capture;
+
 typedef struct mp_activation {
     struct mp_activation *caller; /* NULL for the kernel's own */
-    const mp_constant *function;
+    const mp_closure *closure;
     const mp_proto *proto;
-    mp_node *const *captured; /* upvalues of a function made in the kernel, */
-    mp_constant *const *upvalues; /* or else these */
+    const mp_capture *captured; /* NULL: the upvalues are the closure's */
     const mp_cfg *cfg;
     mp_flow *flows; /* parallel to cfg->blocks */
     int pc;
@@ -76,7 +84,7 @@ typedef struct mp_interned {
 /* A function made in the kernel. */
 typedef struct mp_lambda {
     mp_constant constant; /* the first member: a REF's constant leads here */
-    mp_node **captured;
+    mp_capture *captured;
 } mp_lambda;
 
 typedef enum mp_method {
@@ -136,10 +144,13 @@ mp_node *mp__build_equal(mp_builder *b, mp_node *x, mp_node *y);
 
 /* ---- build_name.c: how the source calls things -------------------------- */
 
-/* What is in a register: "'row'", or `otherwise` where it has no name. In the
- * unit's memory or `otherwise`. */
+/* "'name'", in the unit's memory. */
+const char *mp__build_quote(mp_builder *b, const char *name);
+/* What is in a register, quoted, or `otherwise` where it has no name. */
 const char *mp__build_name(mp_builder *b, const mp_activation *act, int reg,
                            const char *otherwise);
+const char *mp__build_upvalue_name(mp_builder *b, const mp_activation *act,
+                                   int index);
 
 /* ---- build_index.c: arrays, tables and globals -------------------------- */
 
@@ -160,7 +171,7 @@ bool mp__build_is_shared(const mp_builder *b, const void *thing);
 
 /* ---- build_call.c: calls and functions ---------------------------------- */
 
-/* The upvalue of the running function. */
+/* What an upvalue of the running function holds now. */
 mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index);
 
 /* Calls register `a` with those behind it; `wanted` results, or all there are
@@ -171,11 +182,12 @@ void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
 void mp__build_closure(mp_builder *b, mp_activation *act, int a,
                        const mp_proto *proto);
 
-/* Runs a Lua function from b->at on, and goes on where it returns. The
- * `*count` results, `wanted` of them unless that is open, are in the unit's
- * memory. */
+/* Runs a Lua function from b->at on, and goes on where it returns. `captured`
+ * is NULL for one that was not made in the kernel. The `*count` results,
+ * `wanted` of them unless that is open, are in the unit's memory. */
 mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
-                           const mp_constant *function, int nargs,
+                           const mp_closure *closure,
+                           const mp_capture *captured, int nargs,
                            mp_node *const *args, int wanted, int *count);
 
 /* ---- build_flow.c: blocks ----------------------------------------------- */

@@ -7,11 +7,28 @@
 
 /* ---- Lua functions ------------------------------------------------------ */
 
+static bool is_running(const mp_activation *act, const mp_activation *owner)
+{
+    while (act != NULL && act != owner)
+        act = act->caller;
+    return act != NULL;
+}
+
 mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index)
 {
-    if (act->captured != NULL)
-        return act->captured[index];
-    return mp__build_constant(b, act->upvalues[index]);
+    if (act->captured == NULL)
+        return mp__build_constant(b, act->closure->upvalues[index]);
+    const mp_capture *capture = &act->captured[index];
+    const mp_activation *owner = capture->owner;
+    if (owner == NULL)
+        return capture->node;
+    if (!is_running(act, owner) || owner->pc >= capture->end ||
+        owner->regs[capture->reg] == NULL)
+        mp__unit_refuse(b->unit, b->line,
+                        "give the function the value as an argument",
+                        "'%s' is assigned after a function has captured it",
+                        act->proto->upvalues[index].name);
+    return owner->regs[capture->reg];
 }
 
 static const mp_cfg *find_cfg(mp_builder *b, const mp_proto *proto)
@@ -46,10 +63,10 @@ static void pass_arguments(mp_builder *b, mp_activation *act, int nargs,
 }
 
 static void check_recursion(mp_builder *b, const mp_activation *caller,
-                            const mp_constant *function)
+                            const mp_closure *closure)
 {
     for (const mp_activation *act = caller; act != NULL; act = act->caller) {
-        if (act->function->as.closure == function->as.closure)
+        if (act->closure == closure)
             mp__unit_refuse(b->unit, b->line, "write it as a loop",
                             "a function that calls itself is not compiled");
     }
@@ -59,19 +76,16 @@ static void check_recursion(mp_builder *b, const mp_activation *caller,
 }
 
 mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
-                           const mp_constant *function, int nargs,
+                           const mp_closure *closure,
+                           const mp_capture *captured, int nargs,
                            mp_node *const *args, int wanted, int *count)
 {
-    const mp_closure *closure = function->as.closure;
-    check_recursion(b, caller, function);
+    check_recursion(b, caller, closure);
     mp_activation *act = mp__unit_alloc(b->unit, sizeof *act);
     act->caller = caller;
-    act->function = function;
+    act->closure = closure;
     act->proto = closure->proto;
-    act->upvalues = closure->upvalues;
-    /* A closure that has upvalues and no constants for them is a lambda's. */
-    if (closure->upvalues == NULL && act->proto->nupvalues > 0)
-        act->captured = ((const mp_lambda *)function)->captured;
+    act->captured = captured;
     act->cfg = find_cfg(b, act->proto);
     act->flows =
         mp__unit_alloc(b->unit, (size_t)act->cfg->nblocks * sizeof *act->flows);
@@ -201,14 +215,19 @@ static void call_closure(mp_builder *b, mp_activation *act, int a,
                          const mp_constant *function, int nargs,
                          mp_node *const *args, int wanted)
 {
-    if (mp__build_is_shared(b, function->as.closure))
+    const mp_closure *closure = function->as.closure;
+    if (mp__build_is_shared(b, closure))
         mp__unit_refuse(b->unit, b->line, "define it in the kernel's source",
                         "%s is from the pool's setup, and other kernels can "
                         "change it",
                         mp__build_name(b, act, a, "a function"));
+    /* A closure that has upvalues and no constants for them is a lambda's. */
+    const mp_capture *captured = NULL;
+    if (closure->upvalues == NULL && closure->proto->nupvalues > 0)
+        captured = ((const mp_lambda *)function)->captured;
     int line = b->line, count;
-    mp_node **results =
-        mp__build_inline(b, act, function, nargs, args, wanted, &count);
+    mp_node **results = mp__build_inline(b, act, closure, captured, nargs, args,
+                                         wanted, &count);
     b->line = line;
     put_results(b, act, a, count, results, wanted);
 }
@@ -238,37 +257,28 @@ void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
 
 /* ---- functions made in the kernel --------------------------------------- */
 
-/* Where the scope of the local in a register ends. */
-static int scope_end(const mp_proto *proto, int reg, int pc)
+/* Whether a local may be assigned between a CLOSURE that captures it and a
+ * call of what that has made. A call that needs no PHI to know the function is
+ * of what the latest run of the CLOSURE has made; what can have run since then
+ * stands behind it. */
+static bool may_change(const mp_proto *proto, int reg, int pc, int end)
 {
-    for (int k = 0; k < proto->nlocals; k++) {
-        const mp_local *local = &proto->locals[k];
-        if (local->start > pc)
-            break;
-        if (pc < local->end && reg-- == 0)
-            return local->end;
-    }
-    return proto->ncode;
+    mp_registers written = {{0}};
+    for (pc++; pc < end; pc++)
+        mp__registers_written(proto, pc, false, &written);
+    return mp_registers_has(&written, reg);
 }
 
-/* A function takes the values of locals along that it captures: right as long
- * as nobody assigns them while it may be called. Where it is called, without
- * a PHI in between, it was made by the latest run of this CLOSURE; what can
- * have run since then stands behind it. `own`: the local is the function's,
- * whose scope may begin right behind it. */
-static void check_assigned(mp_builder *b, const mp_activation *act, int reg,
-                           bool own)
+/* `own`: the local is the function's, whose scope may begin right behind. */
+static mp_capture capture_local(mp_builder *b, const mp_activation *act,
+                                int reg, bool own, mp_node *ref)
 {
-    int end = scope_end(act->proto, reg, act->pc + own);
-    for (int pc = act->pc + 1; pc < end; pc++) {
-        mp_registers written = {{0}};
-        mp__registers_written(act->proto, pc, false, &written);
-        if (mp_registers_has(&written, reg))
-            mp__unit_refuse(b->unit, mp_proto_line(act->proto, pc),
-                            "give the function the value as an argument",
-                            "%s is assigned after a function has captured it",
-                            mp__build_name(b, act, reg, "a local"));
-    }
+    mp_capture capture = {.reg = reg};
+    capture.node = own ? ref : mp__build_register(b, act, reg);
+    capture.end = mp__registers_scope(act->proto, reg, act->pc + own);
+    if (may_change(act->proto, reg, act->pc, capture.end))
+        capture.owner = act;
+    return capture;
 }
 
 void mp__build_closure(mp_builder *b, mp_activation *act, int a,
@@ -279,22 +289,18 @@ void mp__build_closure(mp_builder *b, mp_activation *act, int a,
     closure->proto = proto;
     lambda->constant.kind = MP_CONST_CLOSURE;
     lambda->constant.as.closure = closure;
-    lambda->captured =
-        mp__unit_alloc(b->unit, (size_t)proto->nupvalues * sizeof(mp_node *));
+    size_t size = (size_t)proto->nupvalues * sizeof *lambda->captured;
+    lambda->captured = mp__unit_alloc(b->unit, size);
     mp_node *ref = mp__ir_node(b->func, MP_OP_REF, b->line, 0, NULL);
     ref->as.constant = &lambda->constant;
     for (int k = 0; k < proto->nupvalues; k++) {
-        const mp_upvalue *upvalue = &proto->upvalues[k];
-        int index = upvalue->index;
-        bool own = upvalue->instack && index == a;
-        if (upvalue->instack)
-            check_assigned(b, act, index, own);
-        if (own)
-            lambda->captured[k] = ref;
-        else if (upvalue->instack)
-            lambda->captured[k] = mp__build_register(b, act, index);
+        int index = proto->upvalues[k].index;
+        if (proto->upvalues[k].instack)
+            lambda->captured[k] = capture_local(b, act, index, index == a, ref);
+        else if (act->captured != NULL)
+            lambda->captured[k] = act->captured[index];
         else
-            lambda->captured[k] = mp__build_upvalue(b, act, index);
+            lambda->captured[k].node = mp__build_upvalue(b, act, index);
     }
     act->regs[a] = mp__ir_append(b->at, ref);
 }

@@ -50,20 +50,13 @@ static mp_node *unary(mp_builder *b, const mp_activation *act, mp_op op)
 
 /* ---- reading and writing ------------------------------------------------ */
 
-static const char *upvalue_name(const mp_activation *act, int index,
-                                const char *otherwise)
-{
-    const char *name = act->proto->upvalues[index].name;
-    return name[0] != '\0' ? name : otherwise;
-}
-
 static mp_node *get_global(mp_builder *b, const mp_activation *act,
                            uint32_t code)
 {
     mp_node *table = mp__build_upvalue(b, act, mp_code_b(code));
     mp_node *key = mp__build_rk(b, act, mp_code_c(code));
     return mp__build_index(b, table, key,
-                           upvalue_name(act, mp_code_b(code), "an upvalue"));
+                           mp__build_upvalue_name(b, act, mp_code_b(code)));
 }
 
 static mp_node *get_field(mp_builder *b, const mp_activation *act,
@@ -92,7 +85,7 @@ static void set_upvalue_field(mp_builder *b, const mp_activation *act,
 {
     mp_node *object = mp__build_upvalue(b, act, mp_code_a(code));
     mp_node *key = mp__build_rk(b, act, mp_code_b(code));
-    const char *name = upvalue_name(act, mp_code_a(code), "an upvalue");
+    const char *name = mp__build_upvalue_name(b, act, mp_code_a(code));
     const char *text = mp__build_text(key);
     if (object->type == MP_TYPE_REF && text != NULL)
         mp__unit_refuse(b->unit, b->line,
@@ -252,14 +245,12 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
         break;
     case MP_OPCODE_JMP:
         break;
-    case MP_OPCODE_SETUPVAL: {
-        const char *name = proto->upvalues[mp_code_b(code)].name;
+    case MP_OPCODE_SETUPVAL:
         mp__unit_refuse(b->unit, b->line,
                         "return the value, or write it to an array",
-                        "'%s' is written, which is a local of the function "
+                        "%s is written, which is a local of the function "
                         "around",
-                        name);
-    }
+                        mp__build_upvalue_name(b, act, mp_code_b(code)));
     case MP_OPCODE_CONCAT:
         refuse(b, "move the string out of the kernel", "strings are");
     case MP_OPCODE_NEWTABLE:

@@ -77,7 +77,7 @@ static mp_node *table_field(mp_builder *b, const mp_table *table,
 {
     const char *what = name;
     if (mp__build_text(key) != NULL)
-        what = mp__build_text(key);
+        what = mp__build_quote(b, mp__build_text(key));
     mp__build_learn_shared(b, table);
     if (mp__build_is_shared(b, table))
         refuse_shared(b, name);

@@ -53,6 +53,14 @@ static const char *find_name(const mp_activation *act, int reg)
     return NULL;
 }
 
+const char *mp__build_quote(mp_builder *b, const char *name)
+{
+    char text[64];
+    int most = (int)sizeof text - 3;
+    int size = snprintf(text, sizeof text, "'%.*s'", most, name);
+    return mp__unit_copy(b->unit, text, (size_t)size);
+}
+
 const char *mp__build_name(mp_builder *b, const mp_activation *act, int reg,
                            const char *otherwise)
 {
@@ -60,8 +68,12 @@ const char *mp__build_name(mp_builder *b, const mp_activation *act, int reg,
     /* The compiler's own variables are called "(for index)" and so on. */
     if (name == NULL || name[0] == '\0' || name[0] == '(')
         return otherwise;
-    char text[64];
-    int size =
-        snprintf(text, sizeof text, "'%.*s'", (int)sizeof text - 3, name);
-    return mp__unit_copy(b->unit, text, (size_t)size);
+    return mp__build_quote(b, name);
+}
+
+const char *mp__build_upvalue_name(mp_builder *b, const mp_activation *act,
+                                   int index)
+{
+    const char *name = act->proto->upvalues[index].name;
+    return name[0] != '\0' ? mp__build_quote(b, name) : "an upvalue";
 }

@@ -267,6 +267,31 @@ static mp_registers live_on_edge(const mp_cfg *cfg, const mp_cfg_block *block,
     return live;
 }
 
+/* A local that a function has captured may be read to the end of its scope,
+ * wherever that function is called. */
+static void keep_captured(mp_cfg *cfg, int pc, int reg)
+{
+    int end = mp__registers_scope(cfg->proto, reg, pc);
+    for (int k = 0; k < cfg->nblocks; k++) {
+        if (cfg->blocks[k].start > pc && cfg->blocks[k].start < end)
+            mp_registers_add(&cfg->blocks[k].live, reg);
+    }
+}
+
+static void find_captured(mp_cfg *cfg)
+{
+    const mp_proto *proto = cfg->proto;
+    for (int pc = 0; pc < proto->ncode; pc++) {
+        if (mp_code_op(proto->code[pc]) != MP_OPCODE_CLOSURE)
+            continue;
+        const mp_proto *inner = proto->protos[mp_code_bx(proto->code[pc])];
+        for (int k = 0; k < inner->nupvalues; k++) {
+            if (inner->upvalues[k].instack)
+                keep_captured(cfg, pc, inner->upvalues[k].index);
+        }
+    }
+}
+
 static void find_live(mp_cfg *cfg)
 {
     for (bool changed = true; changed;) {
@@ -304,6 +329,7 @@ mp_cfg *mp__cfg_make(mp_unit *unit, const mp_proto *proto)
     make_blocks(&b);
     find_dominators(b.cfg);
     find_loops(&b);
+    find_captured(b.cfg);
     find_live(b.cfg);
     return b.cfg;
 }

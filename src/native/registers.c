@@ -211,3 +211,16 @@ void mp__registers_written(const mp_proto *proto, int pc, bool always,
         break;
     }
 }
+
+int mp__registers_scope(const mp_proto *proto, int reg, int pc)
+{
+    /* Those that live are in registers from 0, in their order. */
+    for (int k = 0; k < proto->nlocals; k++) {
+        const mp_local *local = &proto->locals[k];
+        if (local->start > pc)
+            break;
+        if (pc < local->end && reg-- == 0)
+            return local->end;
+    }
+    return proto->ncode;
+}

@@ -42,4 +42,7 @@ void mp__registers_read(const mp_proto *proto, int pc, mp_registers *out);
 void mp__registers_written(const mp_proto *proto, int pc, bool always,
                            mp_registers *out);
 
+/* Where the scope of the local variable in a register at `pc` ends. */
+int mp__registers_scope(const mp_proto *proto, int reg, int pc);
+
 #endif
