@@ -18,6 +18,7 @@ from bench.threads import LuaThreads
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
 
+Native = Literal["auto", "require", "off"]
 PACKAGES = ("numpy", "numexpr", "numba", "lupa", "llvmlite")
 
 
@@ -36,7 +37,7 @@ class Host:
     def __init__(
         self,
         workers: int | None = None,
-        native: Literal["auto", "require", "off"] = "auto",
+        native: Native = "auto",
     ) -> None:
         self._native = native
         self._open = contextlib.ExitStack()

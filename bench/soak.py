@@ -1,6 +1,6 @@
 """What a process that uses moonpool for long looks like, a scenario a process.
 
-    python -m bench.soak SCENARIO
+    python -m bench.soak SCENARIO [--native require]
 
 Prints what it measured as one line of JSON; `bench.figures` runs it.
 """
@@ -26,7 +26,9 @@ import moonpool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOREVER = "function(...) while true do end end"
+    from bench.host import Native
+
+FOREVER = "function(i) while true do end end"
 MIB = 1 << 20
 
 
@@ -65,11 +67,11 @@ def growth(round_: Callable[[], None], rounds: int) -> dict[str, float]:
     return {"mib": status("VmRSS") - before, "threads": settle(count)}
 
 
-def jobs(count: int) -> dict[str, float]:
+def jobs(count: int, native: Native = "off") -> dict[str, float]:
     """Map over a few elements, again and again."""
     x = np.arange(8.0)
     kernel = moonpool.kernel("function(x) return x + 1 end")
-    with moonpool.Pool() as pool:
+    with moonpool.Pool(native=native) as pool:
 
         def thousand() -> None:
             for _ in range(900):
@@ -80,10 +82,10 @@ def jobs(count: int) -> dict[str, float]:
         return growth(thousand, count // 1000)
 
 
-def stopped(count: int) -> dict[str, float]:
+def stopped(count: int, native: Native = "off") -> dict[str, float]:
     """Cancel jobs, waiting and running, and let others run out of time."""
     kernel = moonpool.kernel(FOREVER)
-    with moonpool.Pool() as pool:
+    with moonpool.Pool(native=native) as pool:
 
         def hundred() -> None:
             futures = [pool.submit(kernel) for _ in range(70)]
@@ -101,23 +103,23 @@ def stopped(count: int) -> dict[str, float]:
         return found
 
 
-def pools(count: int) -> dict[str, float]:
+def pools(count: int, native: Native = "off") -> dict[str, float]:
     """Open pools, use them, and close them."""
     x = np.arange(8.0)
 
     def ten() -> None:
         for _ in range(10):
-            with moonpool.Pool(2) as pool:
+            with moonpool.Pool(2, native=native) as pool:
                 pool.map("function(x) return x + 1 end", x)
 
     return growth(ten, count // 10)
 
 
-def memory(mib: int) -> dict[str, float]:
+def memory(mib: int, native: Native = "off") -> dict[str, float]:
     """Map over an array into another, both in memory already."""
     x, out = np.ones(mib * MIB // 8), np.ones(mib * MIB // 8)
     kernel = moonpool.kernel("function(x) return x + 1 end")
-    with moonpool.Pool() as pool:
+    with moonpool.Pool(native=native) as pool:
         pool.map(kernel, x[:1000], out=out[:1000])
         # From here on the peak is that of what follows.
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -128,13 +130,13 @@ def memory(mib: int) -> dict[str, float]:
     return {"mib": peak - before}
 
 
-def interrupt(times: int) -> dict[str, float]:
+def interrupt(times: int, native: Native = "off") -> dict[str, float]:
     """Press Ctrl-C in a long map; the longest it took to come back."""
     x = np.arange(1e6)
     longest = 0.0
     # A shell that starts a job in the background makes it deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with moonpool.Pool() as pool:
+    with moonpool.Pool(native=native) as pool:
         for _ in range(times):
             pressed: list[float] = []
 
@@ -153,7 +155,7 @@ def interrupt(times: int) -> dict[str, float]:
     return {"seconds": longest}
 
 
-SCENARIOS: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {
+SCENARIOS: dict[str, tuple[Callable[[int, Native], dict[str, float]], int]] = {
     "jobs": (jobs, 100_000),
     "stopped": (stopped, 10_000),
     "pools": (pools, 1000),
@@ -167,9 +169,10 @@ def main(arguments: Any = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--count", type=int)
+    parser.add_argument("--native", choices=("auto", "require", "off"), default="off")
     options = parser.parse_args(arguments)
     run, count = SCENARIOS[options.scenario]
-    print(json.dumps(run(options.count or count)))
+    print(json.dumps(run(options.count or count, options.native)))
 
 
 if __name__ == "__main__":
