@@ -59,7 +59,8 @@ extern "C" {
     X(CANCELLED, "the job was cancelled", "CancelledError")                    \
     X(CLOSED, "the pool is closed", "RuntimeError")                            \
     X(NO_MEMORY, "the process is out of memory", "MemoryError")                \
-    X(THREAD, "a thread could not be started", "RuntimeError")
+    X(THREAD, "a thread could not be started", "RuntimeError")                 \
+    X(REFUSED, "the kernel cannot be compiled", "RuntimeError")
 
 typedef enum mp_status {
 #define MP_STATUS_ENUM(name, text, exception) MP_##name,
@@ -312,7 +313,7 @@ typedef struct mp_compiler {
 
 typedef struct mp_native_options {
     const mp_compiler *compiler;
-    bool required; /* MP_VALUE in place of running interpreted */
+    bool required; /* MP_REFUSED in place of running interpreted */
     mp_isa isa;    /* no better than this one is used */
     int lanes;     /* items at once, a power of two up to 64; 0: what suits */
     int64_t least; /* compile when so many items, over all calls of the kernel

@@ -50,8 +50,8 @@ static mp_status refuse(const mp_job *job, mp_error *err)
 {
     const mp_refusal *r = &job->native->refusal;
     mp_status status =
-        mp_error_set(err, MP_VALUE, "the kernel cannot be compiled: %s%s%s",
-                     r->what, r->hint[0] != '\0' ? "; " : "", r->hint);
+        mp_error_set(err, MP_REFUSED, "it cannot be compiled: %s%s%s", r->what,
+                     r->hint[0] != '\0' ? "; " : "", r->hint);
     if (err != NULL) {
         const char *name = mp_kernel_name(job->kernel);
         err->line = r->line;

@@ -22,7 +22,7 @@ void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel);
 
 /* Before a job of `items` items is queued: sets job->native. `spec` says what
  * it needs, or where it needs what no compiled code has, `obstacle` says so.
- * MP_VALUE where native code is required and cannot be had. */
+ * MP_REFUSED where native code is required and cannot be had. */
 mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
                           mp_spec *spec, const char *obstacle, int64_t items,
                           mp_error *err);
