@@ -96,7 +96,6 @@ typedef enum mp_method {
 
 /* What the setup's globals lead to, and so other kernels too. */
 typedef struct mp_shared {
-    bool known; /* the rest is */
     int count;
     const void **things; /* tables and closures */
 } mp_shared;
@@ -163,7 +162,8 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name);
 
 /* ---- build_shared.c: what belongs to the setup -------------------------- */
 
-/* Learns of an environment; the first one with a table beyond it counts. */
+/* Learns what is shared, from a table that may be the environment: the setup's
+ * globals are beyond it. What else is found by __index counts as shared. */
 void mp__build_learn_shared(mp_builder *b, const mp_table *table);
 /* Whether kernels share a table or closure, so that its upvalues and fields
  * may change. The libraries' tables do not count. */

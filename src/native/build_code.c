@@ -140,7 +140,7 @@ _Noreturn static void refuse(mp_builder *b, const char *hint, const char *what)
     mp__unit_refuse(b->unit, b->line, hint, "%s not compiled", what);
 }
 
-/* A case for each opcode makes it long. */
+/* Long for a case for each opcode. NOLINTNEXTLINE(readability-function-size) */
 void mp__build_instruction(mp_builder *b, mp_activation *act)
 {
     const mp_proto *proto = act->proto;

@@ -72,11 +72,10 @@ static void push_closure(walk *w, const mp_closure *closure)
 void mp__build_learn_shared(mp_builder *b, const mp_table *table)
 {
     walk w = {.b = b};
-    if (b->shared.known || table->beyond == NULL)
-        return;
-    b->shared.known = true;
-    for (const mp_table *t = table->beyond; t != NULL; t = t->beyond)
-        push_table(&w, t, true);
+    for (const mp_table *t = table->beyond; t != NULL; t = t->beyond) {
+        if (enlist(&w, t))
+            push_table(&w, t, true);
+    }
     while (w.count > 0) {
         const mp_constant *constant = w.todo[--w.count];
         if (constant->kind == MP_CONST_CLOSURE &&

@@ -43,7 +43,7 @@ static void add_captures(const mp_proto *inner, int self, mp_registers *set)
     }
 }
 
-/* A case for each opcode makes it long. */
+/* Long for a case for each opcode. NOLINTNEXTLINE(readability-function-size) */
 void mp__registers_read(const mp_proto *proto, int pc, mp_registers *out)
 {
     uint32_t code = proto->code[pc];
