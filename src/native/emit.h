@@ -1,0 +1,167 @@
+/* What the files of the emitter share.
+ *
+ * A value is "wide" where it is a vector with an element for each lane, and
+ * else a scalar. With one lane nothing is wide. Operands are LLVM's text for
+ * them: a name ("%t12") or a constant ("7"). */
+#ifndef MP_NATIVE_EMIT_H
+#define MP_NATIVE_EMIT_H
+
+#include "native/ir.h"
+#include "native/writer.h"
+
+/* Names of functions of the text's own, that are written at the end. */
+typedef struct mp_helper {
+    const char *name; /* "mp.idiv": see mp__emit_helpers() */
+    bool wide;
+} mp_helper;
+
+typedef struct mp_emit {
+    mp_func *func;
+    const mp_spec *spec;
+    mp_unit *unit;
+    int lanes;
+    bool bits;            /* a wide boolean is <N x i1>, else <N x i64> */
+    bool partial;         /* lanes may be off without a mask of the IR */
+    int temps, labels;    /* numbers given out */
+    mp_writer *out;       /* where code goes just now */
+    const char *label;    /* of the LLVM block that code goes to */
+    mp_writer text;       /* all of it */
+    mp_writer *blocks;    /* code of each block of the IR, by order */
+    const char **ends;    /* LLVM blocks in which those end */
+    const char **scalars; /* by node: operand, or NULL */
+    const char **vectors;
+    const char **raw;    /* by node: an element as it is stored, or NULL */
+    bool *wanted;        /* by node: whether the vector is used */
+    mp_writer fail_line; /* operands of the PHIs of the failing exit */
+    mp_writer fail_item;
+    const char *item;  /* first item of the vector: "%i", or "0" */
+    const char *entry; /* mask of the lanes with an item, or NULL for all */
+    const char *on;    /* the same, never NULL where lanes > 1 */
+    const char *full;  /* whether all lanes have an item: an i1 */
+    int nhelpers;
+    mp_helper *helpers;
+    int ndeclared;
+    const char **declared;
+    mp_writer tables; /* constants */
+    int ntables;
+    int nresults; /* waiting for mp__emit_results() */
+    const mp_node **results;
+} mp_emit;
+
+/* ---- emit.c: lines ------------------------------------------------------ */
+
+/* Writes a line. */
+void mp__emit_line(mp_emit *e, const char *format, ...) MP_PRINTF(2, 3);
+/* Writes "%t1 = ..." and returns the name. */
+const char *mp__emit_let(mp_emit *e, const char *format, ...) MP_PRINTF(2, 3);
+/* A label that is not used yet, and its place. */
+const char *mp__emit_new_label(mp_emit *e);
+void mp__emit_label(mp_emit *e, const char *label);
+/* Branches to one of two labels: a rare condition is not to be expected, and a
+ * likely one is. */
+void mp__emit_branch(mp_emit *e, const char *cond, const char *then,
+                     const char *other);
+void mp__emit_rare(mp_emit *e, const char *cond, const char *then,
+                   const char *other);
+void mp__emit_likely(mp_emit *e, const char *cond, const char *then,
+                     const char *other);
+void mp__emit_jump(mp_emit *e, const char *label);
+
+/* ---- emit_value.c: types and operands ----------------------------------- */
+
+bool mp__emit_is_wide(const mp_emit *e, const mp_node *node);
+/* "double", "<8 x i64>"; of a wide boolean how it is kept. */
+const char *mp__emit_type(mp_emit *e, mp_type type, bool wide);
+/* "i8", "<8 x float>": how elements lie in memory. */
+const char *mp__emit_raw_type(mp_emit *e, mp_dtype dtype, bool wide);
+const char *mp__emit_vector_of(mp_emit *e, const char *element);
+
+const char *mp__emit_int(mp_emit *e, int64_t value);
+const char *mp__emit_float(mp_emit *e, double value);
+const char *mp__emit_splat(mp_emit *e, const char *element, const char *value);
+/* 0, 1, 2 and so on. */
+const char *mp__emit_iota(mp_emit *e);
+
+/* The operand of a node; wide it is its vector. */
+const char *mp__emit_use(mp_emit *e, const mp_node *node, bool wide);
+/* The same as an i1 or <N x i1>. */
+const char *mp__emit_bits(mp_emit *e, const mp_node *node, bool wide);
+/* The same as a float, converted where it is an int. */
+const char *mp__emit_real(mp_emit *e, const mp_node *node, bool wide);
+/* Wide booleans to bits and back. */
+const char *mp__emit_to_bits(mp_emit *e, const char *mask);
+const char *mp__emit_of_bits(mp_emit *e, const char *bits, bool wide);
+/* Sets what a node is: a scalar or a vector. */
+void mp__emit_set(mp_emit *e, const mp_node *node, const char *value,
+                  bool wide);
+/* Whether any lane, or each lane, of a mask is on: an i1. */
+const char *mp__emit_any(mp_emit *e, const char *mask);
+const char *mp__emit_all(mp_emit *e, const char *mask);
+/* The mask of a node that has effects, and NULL for all lanes. */
+const char *mp__emit_mask(mp_emit *e, const mp_node *node);
+
+/* ---- emit_check.c ------------------------------------------------------- */
+
+/* Leaves where `bad`, an i1 or bits, is true in a lane that runs. */
+void mp__emit_check(mp_emit *e, const mp_node *node, const char *bad,
+                    bool wide);
+
+/* ---- emit_op.c, emit_math.c --------------------------------------------- */
+
+void mp__emit_op(mp_emit *e, const mp_node *node);
+void mp__emit_builtin(mp_emit *e, const mp_node *node);
+/* A float function of C's library, or an approximation of it. */
+const char *mp__emit_call(mp_emit *e, const char *name, int nargs,
+                          const char *const *args, bool wide);
+/* An intrinsic of LLVM's from floats to a float. */
+const char *mp__emit_intrinsic(mp_emit *e, const char *name, int nargs,
+                               const char *const *args, bool wide);
+/* Whether such a function is approximated, a vector at a time. */
+bool mp__emit_approximates(mp_emit *e, const char *name);
+/* The divisor of two ints, after a check that it is not 0; with a 1 for a 0 in
+ * lanes that are off. */
+const char *mp__emit_divisor(mp_emit *e, const mp_node *node, bool wide);
+/* The int that a float is; leaves where it is none. */
+const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
+                                  const char *value, bool wide);
+
+/* ---- emit_element.c: elements to values and back ------------------------ */
+
+const char *mp__emit_widen(mp_emit *e, const mp_node *node, const char *raw,
+                           mp_dtype dtype, bool wide);
+/* What of a node's value is stored in an array; leaves where it does not
+ * fit. */
+const char *mp__emit_narrow(mp_emit *e, const mp_node *store,
+                            const mp_node *value, mp_dtype dtype, bool wide);
+
+/* ---- emit_array.c ------------------------------------------------------- */
+
+/* Stores packed elements in the lanes of a mask. */
+void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
+                           const char *to, const char *mask);
+
+void mp__emit_arrays(mp_emit *e);
+/* LEN, SIZE, ROW, LOAD, STORE and ITEM. */
+void mp__emit_array_op(mp_emit *e, const mp_node *node);
+
+/* ---- emit_frame.c: parameters and results ------------------------------- */
+
+/* What is loaded once. */
+void mp__emit_prologue(mp_emit *e);
+/* What is loaded for each vector. */
+void mp__emit_elements(mp_emit *e);
+/* Stores the results of a vector. */
+void mp__emit_results(mp_emit *e);
+/* Gives back what stays. */
+void mp__emit_epilogue(mp_emit *e);
+
+/* ---- emit_helper.c ------------------------------------------------------ */
+
+/* The function of that name, "@mp.idiv.v", to be called. */
+const char *mp__emit_helper(mp_emit *e, const char *name, bool wide);
+/* Declares a function of another library, once. */
+void mp__emit_declare(mp_emit *e, const char *declaration);
+/* Writes all the helpers that were asked for. */
+void mp__emit_helpers(mp_emit *e);
+
+#endif

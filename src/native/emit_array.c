@@ -1,0 +1,489 @@
+/* Arrays: rows, elements, extents, and tables of constants.
+ *
+ * An array is the offset in bytes of its first element from that of the
+ * parameter whose row it is. Of an array without elements all extents that
+ * indices are compared with are 0, and so are its strides, and its data is a
+ * place that can be read: what runs for no lane at all finds it harmless. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "native/abi.h"
+#include "native/emit.h"
+
+static const char *ints(mp_emit *e, bool wide)
+{
+    return mp__emit_type(e, MP_TYPE_INT, wide);
+}
+
+static const char *bits_of(mp_emit *e, bool wide)
+{
+    return wide ? mp__emit_vector_of(e, "i1") : "i1";
+}
+
+static const mp_param *param_of(const mp_emit *e, const mp_node *array)
+{
+    return &e->spec->params[array->root];
+}
+
+/* ---- before the first item ---------------------------------------------- */
+
+static void load_dimension(mp_emit *e, int param, int array, int d)
+{
+    size_t base = sizeof(mp_frame_array) * (size_t)array;
+    size_t extent = base + offsetof(mp_frame_array, extents) + 8 * (size_t)d;
+    size_t stride = base + offsetof(mp_frame_array, strides) + 8 * (size_t)d;
+    const char *from =
+        mp__emit_let(e, "getelementptr i8, ptr %%arrays, i64 %zu", extent);
+    mp__emit_line(e, "%%extent%d.%d = load i64, ptr %s", param, d, from);
+    from = mp__emit_let(e, "getelementptr i8, ptr %%arrays, i64 %zu", stride);
+    mp__emit_line(e, "%%distance%d.%d = load i64, ptr %s", param, d, from);
+}
+
+static void load_array(mp_emit *e, int param, int array)
+{
+    const mp_param *p = &e->spec->params[param];
+    const char *empty = "false";
+    for (int d = 0; d < p->rank; d++) {
+        load_dimension(e, param, array, d);
+        const char *none =
+            mp__emit_let(e, "icmp eq i64 %%extent%d.%d, 0", param, d);
+        empty = mp__emit_let(e, "or i1 %s, %s", empty, none);
+    }
+    for (int d = 0; d < p->rank; d++) {
+        mp__emit_line(e,
+                      "%%bound%d.%d = select i1 %s, i64 0, i64 %%extent%d.%d",
+                      param, d, empty, param, d);
+        mp__emit_line(
+            e, "%%stride%d.%d = select i1 %s, i64 0, i64 %%distance%d.%d",
+            param, d, empty, param, d);
+    }
+    const char *from =
+        mp__emit_let(e, "getelementptr i8, ptr %%arrays, i64 %zu",
+                     sizeof(mp_frame_array) * (size_t)array +
+                         offsetof(mp_frame_array, data));
+    const char *data = mp__emit_let(e, "load ptr, ptr %s", from);
+    mp__emit_line(e, "%%data%d = select i1 %s, ptr %%frame, ptr %s", param,
+                  empty, data);
+    if (e->lanes == 1)
+        return;
+    /* The first lane's index from 0 must be below this for all lanes to be
+     * within bounds. */
+    const char *rest = mp__emit_let(e, "sub i64 %%bound%d.%d, %d", param,
+                                    p->rank - 1, e->lanes - 1);
+    const char *some = mp__emit_let(e, "icmp sgt i64 %s, 0", rest);
+    mp__emit_line(e, "%%limit%d = select i1 %s, i64 %s, i64 0", param, some,
+                  rest);
+}
+
+void mp__emit_arrays(mp_emit *e)
+{
+    int arrays = 0;
+    for (int k = 0; k < e->spec->nparams; k++) {
+        if (e->spec->params[k].kind == MP_PARAM_ARRAY)
+            load_array(e, k, arrays++);
+    }
+}
+
+/* ---- indices ------------------------------------------------------------ */
+
+/* The dimension that an index of an array is for. */
+static int dimension(const mp_emit *e, const mp_node *array)
+{
+    return param_of(e, array)->rank - array->rank;
+}
+
+/* Bytes from one index of an array to the next. */
+static const char *stride_of(mp_emit *e, const mp_node *array)
+{
+    const mp_param *p = param_of(e, array);
+    int d = dimension(e, array);
+    if (p->packed && d == p->rank - 1)
+        return mp__emit_int(e, mp_dtype_size(p->dtype));
+    return mp__write_text(e->unit, "%%stride%d.%d", array->root, d);
+}
+
+static const char *spread(mp_emit *e, const char *value, bool wide)
+{
+    return wide ? mp__emit_splat(e, "i64", value) : value;
+}
+
+/* The offset of what an array has at an index, after a check of that; in lanes
+ * that are off it is anything. */
+static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
+{
+    const mp_node *array = node->args[0];
+    const char *type = ints(e, wide);
+    const char *bound = mp__write_text(e->unit, "%%bound%d.%d", array->root,
+                                       dimension(e, array));
+    const char *from0 = mp__emit_let(e, "sub %s %s, %s", type,
+                                     mp__emit_use(e, node->args[1], wide),
+                                     spread(e, "1", wide));
+    const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
+                                   spread(e, bound, wide));
+    mp__emit_check(e, node, bad, wide);
+    if (!wide && node->mask != NULL)
+        from0 = mp__emit_let(e, "select i1 %s, i64 0, i64 %s", bad, from0);
+    const char *offset = mp__emit_let(e, "mul %s %s, %s", type, from0,
+                                      spread(e, stride_of(e, array), wide));
+    return mp__emit_let(e, "add %s %s, %s", type, offset,
+                        mp__emit_use(e, array, wide));
+}
+
+static bool is_uniform(const mp_emit *e, const mp_node *node)
+{
+    return e->lanes == 1 || node->shape == MP_SHAPE_UNIFORM;
+}
+
+/* Whether the lanes' elements lie one behind the other. */
+static bool is_run(const mp_emit *e, const mp_node *node)
+{
+    const mp_node *index = node->args[1];
+    return is_uniform(e, node->args[0]) && index->shape == MP_SHAPE_LINEAR &&
+           index->step == 1 && param_of(e, node->args[0])->packed;
+}
+
+/* The offset of the first lane's element of a run, and whether all lanes'
+ * elements are within bounds. */
+static const char *run_offset(mp_emit *e, const mp_node *node,
+                              const char **inside)
+{
+    const mp_node *array = node->args[0];
+    const char *from0 =
+        mp__emit_let(e, "sub i64 %s, 1", mp__emit_use(e, node->args[1], false));
+    *inside = mp__emit_let(e, "icmp ult i64 %s, %%limit%d", from0, array->root);
+    const char *offset =
+        mp__emit_let(e, "mul i64 %s, %s", from0, stride_of(e, array));
+    return mp__emit_let(e, "add i64 %s, %s", offset,
+                        mp__emit_use(e, array, false));
+}
+
+/* The lanes that an access is for, as bits. */
+static const char *access_bits(mp_emit *e, const mp_node *node)
+{
+    const char *mask = mp__emit_mask(e, node);
+    return mp__emit_to_bits(e, mask == NULL ? e->on : mask);
+}
+
+/* ---- loads -------------------------------------------------------------- */
+
+static const char *gather(mp_emit *e, const mp_node *node, const char *kind,
+                          const char *base, const char *offsets,
+                          const char *element)
+{
+    const char *helper = mp__write_text(e->unit, "gather.%s%s", kind, element);
+    const char *bits = access_bits(e, node);
+    return mp__emit_let(e, "call %s %s(ptr %s, %s %s, %s %s)",
+                        mp__emit_vector_of(e, element),
+                        mp__emit_helper(e, helper, true), base, ints(e, true),
+                        offsets, bits_of(e, true), bits);
+}
+
+static const char *data_of(mp_emit *e, const mp_node *array)
+{
+    return mp__write_text(e->unit, "%%data%d", array->root);
+}
+
+static const char *load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *data = data_of(e, node->args[0]);
+    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
+    const char *done = mp__emit_new_label(e);
+    const char *inside;
+    const char *offset = run_offset(e, node, &inside);
+    mp__emit_likely(e, inside, fast, slow);
+    mp__emit_label(e, fast);
+    const char *from =
+        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    const char *a = mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, slow);
+    const char *offsets = offset_at(e, node, true);
+    const char *b = gather(e, node, "cold.", data, offsets, element);
+    const char *end = e->label;
+    mp__emit_jump(e, done);
+    mp__emit_label(e, done);
+    return mp__emit_let(e, "phi %s [ %s, %%%s ], [ %s, %%%s ]", type, a, fast,
+                        b, end);
+}
+
+static void load(mp_emit *e, const mp_node *node)
+{
+    const mp_node *array = node->args[0];
+    mp_dtype dtype = param_of(e, array)->dtype;
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *raw;
+    bool wide = true;
+    if (is_uniform(e, array) && is_uniform(e, node->args[1])) {
+        wide = false;
+        const char *offset = offset_at(e, node, false);
+        const char *from = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
+                                        data_of(e, array), offset);
+        raw = mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
+    } else if (is_run(e, node)) {
+        raw = load_run(e, node, dtype);
+    } else {
+        const char *offsets = offset_at(e, node, true);
+        raw = gather(e, node, "", data_of(e, array), offsets, element);
+    }
+    if (wide)
+        e->raw[node->id] = raw;
+    mp__emit_set(e, node, mp__emit_widen(e, node, raw, dtype, wide), wide);
+}
+
+/* ---- stores ------------------------------------------------------------- */
+
+static void scatter(mp_emit *e, const char *kind, const char *base,
+                    const char *offsets, const char *element, const char *bits,
+                    const char *raw)
+{
+    const char *helper = mp__write_text(e->unit, "scatter.%s%s", kind, element);
+    mp__emit_line(e, "call void %s(ptr %s, %s %s, %s %s, %s %s)",
+                  mp__emit_helper(e, helper, true), base, ints(e, true),
+                  offsets, bits_of(e, true), bits,
+                  mp__emit_vector_of(e, element), raw);
+}
+
+void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
+                           const char *to, const char *mask)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    int size = mp_dtype_size(dtype);
+    const char *bits = mp__emit_to_bits(e, mask);
+    if (size < 4 && !e->bits) {
+        const char *offsets =
+            mp__emit_let(e, "mul %s %s, %s", ints(e, true), mp__emit_iota(e),
+                         spread(e, mp__emit_int(e, size), true));
+        scatter(e, "cold.", to, offsets, element, bits, raw);
+        return;
+    }
+    const char *name = element[0] == 'd' ? "f64" : element;
+    if (element[0] == 'f')
+        name = "f32";
+    mp__emit_declare(
+        e, mp__write_text(e->unit,
+                          "declare void @llvm.masked.store.v%d%s.p0(%s, ptr, "
+                          "i32, %s)",
+                          e->lanes, name, type, bits_of(e, true)));
+    mp__emit_line(e,
+                  "call void @llvm.masked.store.v%d%s.p0(%s %s, ptr %s, "
+                  "i32 1, %s %s)",
+                  e->lanes, name, type, raw, to, bits_of(e, true), bits);
+}
+
+/* Whether all lanes of a vector store: an i1. */
+static const char *is_full(mp_emit *e, const mp_node *node)
+{
+    if (node->mask == NULL)
+        return e->full;
+    return mp__emit_all(e, mp__emit_use(e, node->mask, true));
+}
+
+static void store_run(mp_emit *e, const mp_node *node, const char *raw,
+                      mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *data = data_of(e, node->args[0]);
+    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
+    const char *part = mp__emit_new_label(e), *done = mp__emit_new_label(e);
+    const char *far = mp__emit_new_label(e);
+    const char *inside;
+    const char *offset = run_offset(e, node, &inside);
+    mp__emit_likely(e, inside, far, slow);
+    mp__emit_label(e, far);
+    const char *to =
+        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    mp__emit_likely(e, is_full(e, node), fast, part);
+    mp__emit_label(e, fast);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, part);
+    const char *mask = mp__emit_mask(e, node);
+    mp__emit_masked_store(e, raw, dtype, to, mask == NULL ? e->on : mask);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, slow);
+    const char *offsets = offset_at(e, node, true);
+    const char *bits = access_bits(e, node);
+    scatter(e, "cold.", data, offsets, mp__emit_raw_type(e, dtype, false), bits,
+            raw);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, done);
+}
+
+/* One lane: the mask is a condition. */
+static void store_one(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    const char *go_on = mp__emit_new_label(e);
+    const char *offset = offset_at(e, node, false);
+    const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, false);
+    if (node->mask != NULL) {
+        const char *body = mp__emit_new_label(e);
+        mp__emit_branch(e, mp__emit_use(e, node->mask, true), body, go_on);
+        mp__emit_label(e, body);
+    }
+    const char *to = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
+                                  data_of(e, node->args[0]), offset);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1",
+                  mp__emit_raw_type(e, dtype, false), raw, to);
+    mp__emit_jump(e, go_on);
+    mp__emit_label(e, go_on);
+}
+
+static void store(mp_emit *e, const mp_node *node)
+{
+    const mp_node *array = node->args[0];
+    mp_dtype dtype = param_of(e, array)->dtype;
+    if (e->lanes == 1) {
+        store_one(e, node, dtype);
+        return;
+    }
+    const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, true);
+    if (is_run(e, node)) {
+        store_run(e, node, raw, dtype);
+        return;
+    }
+    const char *offsets = offset_at(e, node, true);
+    const char *bits = access_bits(e, node);
+    scatter(e, "", data_of(e, array), offsets,
+            mp__emit_raw_type(e, dtype, false), bits, raw);
+}
+
+/* ---- extents and rows --------------------------------------------------- */
+
+/* a:size(d): of dimension d, from 1. */
+static void size_of(mp_emit *e, const mp_node *node)
+{
+    const mp_node *array = node->args[0], *dim = node->args[1];
+    int first = dimension(e, array);
+    bool wide = mp__emit_is_wide(e, node);
+    const char *type = ints(e, wide), *d = mp__emit_use(e, dim, wide);
+    const char *below =
+        mp__emit_let(e, "sub %s %s, %s", type, d, spread(e, "1", wide));
+    const char *rank = mp__emit_int(e, array->rank);
+    const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, below,
+                                   spread(e, rank, wide));
+    mp__emit_check(e, node, bad, wide);
+    const char *value = "0";
+    for (int k = 0; k < array->rank; k++) {
+        const char *extent = spread(
+            e, mp__write_text(e->unit, "%%extent%d.%d", array->root, first + k),
+            wide);
+        if (k == 0) {
+            value = extent;
+            continue;
+        }
+        const char *is = mp__emit_let(e, "icmp eq %s %s, %s", type, below,
+                                      spread(e, mp__emit_int(e, k), wide));
+        value = mp__emit_let(e, "select %s %s, %s %s, %s %s", bits_of(e, wide),
+                             is, type, extent, type, value);
+    }
+    mp__emit_set(e, node, value, wide);
+}
+
+static void length_of(mp_emit *e, const mp_node *node)
+{
+    const mp_node *array = node->args[0];
+    const char *extent = mp__write_text(e->unit, "%%extent%d.%d", array->root,
+                                        dimension(e, array));
+    bool wide = mp__emit_is_wide(e, node);
+    mp__emit_set(e, node, spread(e, extent, wide), wide);
+}
+
+/* ---- tables ------------------------------------------------------------- */
+
+/* Writes an item as a constant of `type`. */
+static void write_item(mp_emit *e, const mp_constant *item, mp_type type)
+{
+    mp_writer *to = &e->tables;
+    if (type == MP_TYPE_BOOL)
+        mp__write(to, "i8 %d", item->as.b ? 1 : 0);
+    else if (type == MP_TYPE_INT)
+        mp__write(to, "i64 %" PRId64, item->as.i);
+    else
+        mp__write(to, "double %s",
+                  mp__emit_float(e, item->kind == MP_CONST_INT
+                                        ? (double)item->as.i
+                                        : item->as.f));
+}
+
+static const char *write_table(mp_emit *e, const mp_table *table, mp_type type,
+                               const char *element)
+{
+    const char *name = mp__write_text(e->unit, "@table%d", e->ntables++);
+    int count = table->nitems > 0 ? table->nitems : 1;
+    mp__write(&e->tables, "%s = private constant [%d x %s] [", name, count,
+              element);
+    if (table->nitems == 0)
+        mp__write(&e->tables, "%s zeroinitializer", element);
+    for (int k = 0; k < table->nitems; k++) {
+        mp__write(&e->tables, "%s", k == 0 ? "" : ", ");
+        write_item(e, table->items[k], type);
+    }
+    mp__write(&e->tables, "]\n");
+    return name;
+}
+
+static void item(mp_emit *e, const mp_node *node)
+{
+    const mp_table *table = node->args[0]->as.constant->as.table;
+    bool wide = e->lanes > 1 && !is_uniform(e, node->args[1]);
+    const char *element = "i64";
+    if (node->type != MP_TYPE_INT)
+        element = node->type == MP_TYPE_FLOAT ? "double" : "i8";
+    int size = node->type == MP_TYPE_BOOL ? 1 : 8;
+    const char *type = ints(e, wide);
+    const char *base = write_table(e, table, node->type, element);
+    const char *from0 = mp__emit_let(e, "sub %s %s, %s", type,
+                                     mp__emit_use(e, node->args[1], wide),
+                                     spread(e, "1", wide));
+    const char *count = mp__emit_int(e, table->nitems);
+    const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
+                                   spread(e, count, wide));
+    mp__emit_check(e, node, bad, wide);
+    if (!wide)
+        from0 = mp__emit_let(e, "select i1 %s, i64 0, i64 %s", bad, from0);
+    const char *offset = mp__emit_let(e, "mul %s %s, %s", type, from0,
+                                      spread(e, mp__emit_int(e, size), wide));
+    const char *raw;
+    if (wide) {
+        raw = gather(e, node, "", base, offset, element);
+    } else {
+        const char *from =
+            mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", base, offset);
+        raw = mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
+    }
+    if (node->type == MP_TYPE_BOOL)
+        raw = mp__emit_widen(e, node, raw, MP_BOOL, wide);
+    mp__emit_set(e, node, raw, wide);
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+void mp__emit_array_op(mp_emit *e, const mp_node *node)
+{
+    switch ((int)node->op) {
+    case MP_OP_LEN:
+        length_of(e, node);
+        break;
+    case MP_OP_SIZE:
+        size_of(e, node);
+        break;
+    case MP_OP_ROW: {
+        bool wide = e->lanes > 1 && !(is_uniform(e, node->args[0]) &&
+                                      is_uniform(e, node->args[1]));
+        mp__emit_set(e, node, offset_at(e, node, wide), wide);
+        break;
+    }
+    case MP_OP_LOAD:
+        load(e, node);
+        break;
+    case MP_OP_STORE:
+        store(e, node);
+        break;
+    case MP_OP_ITEM:
+        item(e, node);
+        break;
+    }
+}
