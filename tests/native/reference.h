@@ -372,7 +372,9 @@ static inline comparison compare_with_lua(comparison c, const char *types,
     uint64_t seed = UINT64_C(0x9E3779B97F4A7C15);
     c.rounds = c.rounds > 0 ? c.rounds : 30;
     c.lanes = c.lanes > 0 ? c.lanes : 1;
-    compiled *k = compile(c.source, types, passes);
+    mp_spec spec = make_spec(types);
+    spec.lanes = c.lanes;
+    compiled *k = compile_with(NULL, c.source, &spec, passes);
     if (k->status != MP_OK)
         fail_msg("%s: line %d: %s", c.source, k->unit.refusal.line,
                  k->unit.refusal.what);
