@@ -187,7 +187,7 @@ static bool fold_nodes(mp_func *func)
     return true;
 }
 
-static bool fold_branches(mp_func *func)
+static bool prune_branches(mp_func *func)
 {
     bool changed = false;
     for (int k = 0; k < func->norder; k++) {
@@ -213,8 +213,9 @@ static bool fold_branches(mp_func *func)
 static bool fold_once(mp_func *func)
 {
     bool changed = fold_nodes(func);
-    changed |= fold_branches(func);
+    changed |= prune_branches(func);
     changed |= mp__prune_phis(func);
+    changed |= mp__fold_branch(func);
     changed |= mp__fold_merge(func);
     changed |= mp__fold_number(func);
     mp__ir_sweep(func);

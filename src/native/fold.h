@@ -27,6 +27,8 @@ mp_node *mp__fold_power(mp_func *func, mp_node *node);
 
 /* Nodes that are computed already where they stand. */
 bool mp__fold_number(mp_func *func);
+/* Branches that values, or other branches, do as well. */
+bool mp__fold_branch(mp_func *func);
 /* Blocks that always follow one another become one. */
 bool mp__fold_merge(mp_func *func);
 /* Checks and loads that are the same in each round move out of their loop. */

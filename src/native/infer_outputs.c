@@ -38,7 +38,9 @@ static void settle_acc(mp_infer *infer, mp_param *param, int acc)
         return;
     if (result.may == MP_MAY_NUMBER)
         mp__unit_refuse(infer->unit, line,
-                        "write 0.0 for 0, or return a float in any case",
+                        param->scalar == MP_KIND_FLOAT
+                            ? "give an integer for init, or return floats only"
+                            : "return floats only, 0.0 for 0",
                         "an accumulator is an integer here and a float there");
     if (result.may == MP_MAY_INT && param->scalar == MP_KIND_FLOAT)
         mp__unit_refuse(infer->unit, line, "give an integer for init",

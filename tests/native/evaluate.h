@@ -196,6 +196,14 @@ static inline bool eval_result(eval *e, int index, int lane, mp_value value)
            mp_view_get(&view, 0, &e->results[lane][index], NULL) == MP_OK;
 }
 
+/* What inference made a float of may begin as an integer. */
+static inline bool eval_widen(const mp_node *node, mp_value *value)
+{
+    if (node->type == MP_TYPE_FLOAT && value->kind == MP_KIND_INT)
+        *value = eval_float((double)value->as.i);
+    return true;
+}
+
 /* Operations on numbers, booleans and nil; false where they fail. A case for
  * each makes it long. */
 static inline bool eval_op(eval *e, const mp_node *node, int lane,
@@ -211,7 +219,7 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         out->v = e->params[lane][node->as.index];
         out->view =
             node->type == MP_TYPE_ARRAY ? &e->arrays[node->as.index] : NULL;
-        return true;
+        return eval_widen(node, &out->v);
     case MP_OP_I2F:
         out->v = eval_float((double)args[0].as.i);
         return args[0].kind == MP_KIND_INT;
@@ -255,7 +263,9 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         out->v = eval_truth(args[0]) ? args[1] : args[2];
         return true;
     case MP_OP_BUILTIN:
-        return eval_builtin(e->L, node->as.builtin, node->nargs, args, &out->v);
+        return eval_builtin(e->L, node->as.builtin, node->nargs, args,
+                            &out->v) &&
+               eval_widen(node, &out->v);
     case MP_OP_LEN:
         out->v = eval_int(array->view->shape[array->depth]);
         return true;
@@ -269,7 +279,8 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         return eval_store(array, args[1], args[2]);
     case MP_OP_ITEM:
         return eval_item(node->args[0]->as.constant->as.table, args[1],
-                         &out->v);
+                         &out->v) &&
+               eval_widen(node, &out->v);
     case MP_OP_RESULT:
         return eval_result(e, node->as.index, lane, args[0]);
     case MP_OP_FOR_START:
