@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+/* Lua's own. */
+#define PI 3.141592653589793238462643383279502884
+
 static bool give_bool(mp_datum *out, bool value)
 {
     *out = (mp_datum){.type = MP_TYPE_BOOL, .as.b = value};
@@ -183,6 +186,42 @@ static double log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+/* The integers that these give have no -0, also where they are floats. */
+static double round_down(double x)
+{
+    return floor(x) + 0.0;
+}
+
+static double round_up(double x)
+{
+    return ceil(x) + 0.0;
+}
+
+static double cut_off(double x)
+{
+    return trunc(x) + 0.0;
+}
+
+static double fraction(double x)
+{
+    return x == trunc(x) ? 0.0 : x - trunc(x);
+}
+
+static double to_degrees(double x)
+{
+    return x * (180.0 / PI);
+}
+
+static double to_radians(double x)
+{
+    return x * (PI / 180.0);
+}
+
+static double sign(double x)
+{
+    return isnan(x) ? x : (x > 0) - (x < 0);
+}
+
 static bool of_one_float(mp_builtin builtin, double x, mp_datum *out)
 {
     switch ((int)builtin) {
@@ -192,11 +231,15 @@ static bool of_one_float(mp_builtin builtin, double x, mp_datum *out)
         CASE(MATH_ABS, fabs)
         CASE(MATH_ACOS, acos)
         CASE(MATH_ASIN, asin)
-        CASE(MATH_CEIL, ceil)
+        CASE(MATH_CEIL, round_up)
         CASE(MATH_COS, cos)
         CASE(MATH_EXP, exp)
-        CASE(MATH_FLOOR, floor)
+        CASE(MATH_DEG, to_degrees)
+        CASE(MATH_FLOOR, round_down)
         CASE(MATH_LOG, log)
+        CASE(MATH_MODF, cut_off)
+        CASE(MATH_MODF_FRACTION, fraction)
+        CASE(MATH_RAD, to_radians)
         CASE(MATH_SIN, sin)
         CASE(MATH_SQRT, sqrt)
         CASE(MATH_TAN, tan)
@@ -216,6 +259,7 @@ static bool of_one_float(mp_builtin builtin, double x, mp_datum *out)
         CASE(NUM_LOG2, log2)
         CASE(NUM_RINT, rint)
         CASE(NUM_ROUND, round)
+        CASE(NUM_SIGN, sign)
         CASE(NUM_SINH, sinh)
         CASE(NUM_TANH, tanh)
         CASE(NUM_TRUNC, trunc)
@@ -232,6 +276,19 @@ static bool of_one_float(mp_builtin builtin, double x, mp_datum *out)
     return false;
 }
 
+/* math.log(x, base) */
+static double log_base(double x, double base)
+{
+    if (base == 2.0)
+        return log2(x);
+    return base == 10.0 ? log10(x) : log(x) / log(base);
+}
+
+static double lerp(double a, double b, double t)
+{
+    return (1.0 - t) * a + t * b;
+}
+
 static bool of_more_floats(mp_builtin builtin, const mp_datum *args,
                            mp_datum *out)
 {
@@ -240,7 +297,9 @@ static bool of_more_floats(mp_builtin builtin, const mp_datum *args,
 #define CASE(name, function)                                                   \
     case MP_BUILTIN_##name:                                                    \
         return give_float(out, function(x, y));
+        CASE(MATH_ATAN, atan2)
         CASE(MATH_FMOD, fmod)
+        CASE(MATH_LOG, log_base)
         CASE(NUM_ATAN2, atan2)
         CASE(NUM_COPYSIGN, copysign)
         CASE(NUM_HYPOT, hypot)
@@ -248,6 +307,8 @@ static bool of_more_floats(mp_builtin builtin, const mp_datum *args,
         CASE(NUM_POW, pow)
         CASE(NUM_REMAINDER, remainder)
 #undef CASE
+    case MP_BUILTIN_NUM_LERP:
+        return give_float(out, lerp(x, y, args[2].as.f));
     case MP_BUILTIN_NUM_FMA:
         return give_float(out, fma(x, y, args[2].as.f));
     }
@@ -262,6 +323,8 @@ static bool builtin_of_ints(mp_builtin builtin, const mp_datum *args,
     switch ((int)builtin) {
     case MP_BUILTIN_MATH_ABS:
         return give_int(out, a < 0 ? 0 - bits : bits);
+    case MP_BUILTIN_NUM_SIGN:
+        return give_int(out, (uint64_t)((a > 0) - (a < 0)));
     case MP_BUILTIN_MATH_ULT:
         return give_bool(out, bits < (uint64_t)args[1].as.i);
     case MP_BUILTIN_MATH_FMOD:

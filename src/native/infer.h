@@ -10,7 +10,7 @@
  *     infer_outputs   decides the dtypes of outputs
  *     infer_widen     makes floats of what is an integer or a float
  *     infer_late      refuses what may give up after a store
- *     infer_convert   types, other conversions, builtins that are not needed
+ *     infer_convert   types, and all other conversions
  *
  * Up to the last one nodes have facts (native/fact.h) instead of types. */
 #ifndef MP_NATIVE_INFER_H
@@ -72,10 +72,9 @@ void mp__infer_convert(mp_infer *infer);
 /* A node of type INT as a float. */
 mp_node *mp__infer_to_float(mp_infer *infer, mp_node *node);
 
-/* What comparing an integer with a float, or a builtin, becomes; NULL: it
- * stays. Its arguments have types. */
+/* What comparing an integer with a float becomes; NULL: it stays. Both have
+ * types. */
 mp_node *mp__infer_compare(mp_infer *infer, mp_node *node);
-mp_node *mp__infer_builtin(mp_infer *infer, mp_node *node);
 
 /* ---- the others --------------------------------------------------------- */
 

@@ -119,6 +119,8 @@ static void args_to_float(mp_infer *infer, mp_node *node, int first)
 
 static mp_node *convert_builtin(mp_infer *infer, mp_node *node)
 {
+    mp_node *first = node->args[0];
+    bool whole = first->type == MP_TYPE_INT;
     switch (mp__builtin_type(node->as.builtin)) {
     case MP_BUILTIN_REAL:
     case MP_BUILTIN_TEST:
@@ -128,14 +130,19 @@ static mp_node *convert_builtin(mp_infer *infer, mp_node *node)
         if (node->type == MP_TYPE_FLOAT)
             args_to_float(infer, node, 0);
         break;
+    case MP_BUILTIN_ROUND:
+        return whole ? first : NULL;
+    case MP_BUILTIN_CONVERT:
+        return whole ? first
+                     : mp__infer_make(infer, node, MP_OP_F2I, node->line, 1,
+                                      first);
+    case MP_BUILTIN_CHOICE:
+        return first;
     case MP_BUILTIN_RANDOM:
     case MP_BUILTIN_UNSIGNED:
-    case MP_BUILTIN_CHOICE:
-    case MP_BUILTIN_ROUND:
-    case MP_BUILTIN_CONVERT:
         break;
     }
-    return mp__infer_builtin(infer, node);
+    return NULL;
 }
 
 /* What a node becomes, or NULL. A case for each operation makes it long. */

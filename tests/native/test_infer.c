@@ -242,12 +242,10 @@ static void rounding_as_a_float(void **data)
     (void)data;
     check("function(x) return x - math.floor(x) end", "f8 -> ?",
           "b0:\n"
-          "  %0: float = const 0\n"
-          "  %1: float = param 0\n"
-          "  %2: float = builtin math.floor %1 ; line 1\n"
-          "  %3: float = add %2 %0 ; line 1\n"
-          "  %4: float = sub %1 %3 ; line 1\n"
-          "  result 0 %4 ; line 1\n"
+          "  %0: float = param 0\n"
+          "  %1: float = builtin math.floor %0 ; line 1\n"
+          "  %2: float = sub %0 %1 ; line 1\n"
+          "  result 0 %2 ; line 1\n"
           "  return\n");
     exact("function(x) return x - math.floor(x), math.ceil(x) / 2 end",
           "f8 -> ?");
@@ -485,7 +483,7 @@ static void kernels_at_random(void **data)
     (void)data;
     machine_tally tally = machine_check_random(passes, 0, 500);
     assert_true(tally.taken > 200);
-    assert_true(tally.done > 1000);
+    assert_true(tally.done > 500);
 }
 
 int main(void)
