@@ -22,7 +22,8 @@ typedef struct mp_frame {
     char *const *at;
     const int64_t *steps;
     /* UNIFORM and ACC parameters in their order, 8 bytes each: an int64, the
-     * bits of a double, or 0 and 1. ACC are written back. */
+     * bits of a double, or 0 and 1. An ACC is spec->lanes of them: item i is
+     * folded into number i % lanes. They are written back. */
     uint64_t *scalars;
     const mp_frame_array *arrays;  /* ARRAY parameters in their order */
     int64_t index[MP_NATIVE_RANK]; /* RUN: of item 0, from 1; the last counts */

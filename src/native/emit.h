@@ -144,16 +144,21 @@ void mp__emit_arrays(mp_emit *e);
 /* LEN, SIZE, ROW, LOAD, STORE and ITEM. */
 void mp__emit_array_op(mp_emit *e, const mp_node *node);
 
-/* ---- emit_frame.c: parameters and results ------------------------------- */
+/* ---- emit_frame.c ------------------------------------------------------- */
 
-/* What is loaded once. */
+/* Which of frame->at a parameter is. Outputs come after all parameters, and
+ * then `where`. */
+int mp__emit_operand(const mp_emit *e, int param);
+/* What is loaded once, and what is given back at the end. */
 void mp__emit_prologue(mp_emit *e);
+void mp__emit_epilogue(mp_emit *e);
+
+/* ---- emit_vector.c ------------------------------------------------------ */
+
 /* What is loaded for each vector. */
 void mp__emit_elements(mp_emit *e);
 /* Stores the results of a vector. */
 void mp__emit_results(mp_emit *e);
-/* Gives back what stays. */
-void mp__emit_epilogue(mp_emit *e);
 
 /* ---- emit_helper.c ------------------------------------------------------ */
 

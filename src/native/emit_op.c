@@ -1,6 +1,5 @@
 /* Arithmetic, comparisons and masks. */
 #include <assert.h>
-#include <math.h>
 
 #include "native/emit.h"
 

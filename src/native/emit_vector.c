@@ -1,0 +1,356 @@
+/* A vector of items: its elements are loaded, and its results stored. */
+#include "native/emit.h"
+
+/* ---- the elements of a vector ------------------------------------------- */
+
+/* Where item %i of an operand lies. */
+static const char *item_address(mp_emit *e, int operand, mp_layout layout,
+                                mp_dtype dtype)
+{
+    const char *offset = "0";
+    if (layout == MP_LAYOUT_PACKED)
+        offset = mp__emit_let(e, "mul i64 %%i, %d", mp_dtype_size(dtype));
+    else if (layout == MP_LAYOUT_STRIDED)
+        offset = mp__emit_let(e, "mul i64 %%i, %%step%d", operand);
+    return mp__emit_let(e, "getelementptr i8, ptr %%at%d, i64 %s", operand,
+                        offset);
+}
+
+/* The bytes that %left items of a dtype have. */
+static const char *left_bytes(mp_emit *e, mp_dtype dtype)
+{
+    return mp__emit_let(e, "mul i64 %%left, %d", mp_dtype_size(dtype));
+}
+
+static void copy(mp_emit *e, const char *to, const char *from, const char *size)
+{
+    mp__emit_declare(e,
+                     "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)");
+    mp__emit_line(e,
+                  "call void @llvm.memcpy.p0.p0.i64(ptr %s, ptr %s, i64 %s, "
+                  "i1 false)",
+                  to, from, size);
+}
+
+/* A vector of the last items: where none are left, it repeats the first one,
+ * which brings up nothing that it does not do itself. */
+static const char *load_rest(mp_emit *e, const char *from, mp_dtype dtype)
+{
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *first =
+        mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
+    const char *filled = mp__emit_splat(e, element, first);
+    mp__emit_line(e, "store %s %s, ptr %%room, align 1", type, filled);
+    copy(e, "%room", from, left_bytes(e, dtype));
+    return mp__emit_let(e, "load %s, ptr %%room, align 1", type);
+}
+
+static bool is_element(const mp_emit *e, const mp_node *node, mp_layout layout)
+{
+    if (node->op != MP_OP_PARAM)
+        return false;
+    const mp_param *param = &e->spec->params[node->as.index];
+    return param->kind == MP_PARAM_ELEMENT && param->layout == layout;
+}
+
+/* Packed elements, of all lanes or the last ones; `name` says which. */
+static void load_packed(mp_emit *e, const mp_node *node, const char *name,
+                        bool rest)
+{
+    int param = node->as.index;
+    mp_dtype dtype = e->spec->params[param].dtype;
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *from =
+        item_address(e, mp__emit_operand(e, param), MP_LAYOUT_PACKED, dtype);
+    const char *value =
+        rest ? load_rest(e, from, dtype)
+             : mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
+    mp__emit_line(e, "%%%s%d = bitcast %s %s to %s", name, node->id, type,
+                  value, type);
+}
+
+static void each_packed(mp_emit *e, const char *name, bool rest)
+{
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next) {
+        if (is_element(e, node, MP_LAYOUT_PACKED))
+            load_packed(e, node, name, rest);
+    }
+}
+
+static void join_packed(mp_emit *e, const char *rest)
+{
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next) {
+        if (!is_element(e, node, MP_LAYOUT_PACKED))
+            continue;
+        mp_dtype dtype = e->spec->params[node->as.index].dtype;
+        e->raw[node->id] = mp__emit_let(
+            e, "phi %s [ %%f%d, %%fast ], [ %%r%d, %%%s ]",
+            mp__emit_raw_type(e, dtype, true), node->id, node->id, rest);
+    }
+}
+
+/* Offsets of the lanes' elements; lanes without an item have item %i's. */
+static const char *lane_offsets(mp_emit *e, int operand)
+{
+    const char *type = mp__emit_type(e, MP_TYPE_INT, true);
+    return mp__emit_let(e, "select %s %s, %s %%off%d, %s zeroinitializer",
+                        mp__emit_vector_of(e, "i1"),
+                        mp__emit_to_bits(e, "%lanes"), type, operand, type);
+}
+
+static const char *load_strided(mp_emit *e, int operand, mp_dtype dtype)
+{
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *from = item_address(e, operand, MP_LAYOUT_STRIDED, dtype);
+    if (e->lanes == 1)
+        return mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
+    const char *helper = mp__write_text(e->unit, "gather.%s", element);
+    const char *offsets = lane_offsets(e, operand);
+    return mp__emit_let(
+        e, "call %s %s(ptr %s, %s %s, %s %s)",
+        mp__emit_raw_type(e, dtype, true), mp__emit_helper(e, helper, true),
+        from, mp__emit_type(e, MP_TYPE_INT, true), offsets,
+        mp__emit_vector_of(e, "i1"), mp__emit_to_bits(e, "%lanes"));
+}
+
+/* The items that `where` selects; goes on to the next vector if there are
+ * none. */
+static void select_items(mp_emit *e)
+{
+    int operand = mp__emit_operand(e, e->spec->nparams) + e->spec->noutputs;
+    const char *raw = load_strided(e, operand, MP_BOOL);
+    const char *type = mp__emit_raw_type(e, MP_BOOL, true);
+    const char *on = mp__emit_let(e, "icmp ne %s %s, %s", type, raw,
+                                  e->lanes == 1 ? "0" : "zeroinitializer");
+    on = mp__emit_of_bits(e, on, e->lanes > 1);
+    if (e->lanes > 1)
+        on = mp__emit_let(e, "and %s %s, %%lanes",
+                          mp__emit_type(e, MP_TYPE_BOOL, true), on);
+    const char *some = mp__emit_any(e, on);
+    const char *body = mp__emit_new_label(e);
+    mp__emit_branch(e, some, body, "next");
+    mp__emit_label(e, body);
+    e->on = on;
+    e->full = mp__emit_all(e, on);
+}
+
+/* %lanes and %whole: the lanes that have an item, and whether all do. */
+static void find_lanes(mp_emit *e)
+{
+    const char *type = mp__emit_type(e, MP_TYPE_BOOL, true);
+    const char *ints = mp__emit_type(e, MP_TYPE_INT, true);
+    mp__emit_line(e, "%%last = add i64 %%i, %d", e->lanes);
+    mp__emit_line(e, "%%whole = icmp sle i64 %%last, %%count");
+    mp__emit_likely(e, "%whole", "fast", "rest");
+    mp__emit_label(e, "fast");
+    each_packed(e, "f", false);
+    const char *ones =
+        mp__emit_splat(e, e->bits ? "i1" : "i64", e->bits ? "true" : "-1");
+    mp__emit_jump(e, "items");
+    mp__emit_label(e, "rest");
+    mp__emit_line(e, "%%left = sub i64 %%count, %%i");
+    each_packed(e, "r", true);
+    const char *left = mp__emit_splat(e, "i64", "%left");
+    const char *some =
+        mp__emit_let(e, "icmp slt %s %s, %s", ints, mp__emit_iota(e), left);
+    some = mp__emit_of_bits(e, some, true);
+    mp__emit_jump(e, "items");
+    mp__emit_label(e, "items");
+    join_packed(e, "rest");
+    mp__emit_line(e, "%%lanes = phi %s [ %s, %%fast ], [ %s, %%rest ]", type,
+                  ones, some);
+}
+
+static const char *param_value(mp_emit *e, const mp_node *node)
+{
+    int param = node->as.index;
+    const mp_param *p = &e->spec->params[param];
+    switch (p->kind) {
+    case MP_PARAM_ELEMENT:
+        return mp__emit_widen(e, node, e->raw[node->id], p->dtype,
+                              p->layout != MP_LAYOUT_SAME && e->lanes > 1);
+    case MP_PARAM_UNIFORM:
+        return mp__write_text(e->unit, "%%u%d", param);
+    case MP_PARAM_ARRAY:
+        return "0";
+    case MP_PARAM_INDEX:
+        if (p->dim < e->spec->ndim - 1)
+            return mp__write_text(e->unit, "%%index%d", p->dim);
+        return mp__emit_let(e, "add i64 %%index%d, %%i", p->dim);
+    case MP_PARAM_ACC:
+        break;
+    }
+    const char *type = p->scalar == MP_KIND_FLOAT ? "double" : "i64";
+    type = mp__emit_vector_of(e, type);
+    const char *value = mp__emit_let(e, "load %s, ptr %%acc%d", type, param);
+    if (p->scalar != MP_KIND_BOOL)
+        return value;
+    value = mp__emit_let(e, "icmp ne %s %s, %s", type, value,
+                         e->lanes == 1 ? "0" : "zeroinitializer");
+    return mp__emit_of_bits(e, value, e->lanes > 1);
+}
+
+static void set_param(mp_emit *e, const mp_node *node)
+{
+    const mp_param *p = &e->spec->params[node->as.index];
+    if (node->type == MP_TYPE_NIL || node->type == MP_TYPE_REF)
+        return;
+    int operand = mp__emit_operand(e, node->as.index);
+    bool each = p->kind == MP_PARAM_ACC;
+    if (p->kind == MP_PARAM_ELEMENT) {
+        each = p->layout != MP_LAYOUT_SAME;
+        const char *element = mp__emit_raw_type(e, p->dtype, false);
+        if (p->layout == MP_LAYOUT_STRIDED)
+            e->raw[node->id] = load_strided(e, operand, p->dtype);
+        else if (!each || e->lanes == 1)
+            e->raw[node->id] =
+                mp__emit_let(e, "load %s, ptr %s, align 1", element,
+                             item_address(e, operand, p->layout, p->dtype));
+    }
+    mp__emit_set(e, node, param_value(e, node), each && e->lanes > 1);
+}
+
+void mp__emit_elements(mp_emit *e)
+{
+    e->item = "%i";
+    e->on = "true";
+    e->full = "true";
+    if (e->lanes > 1) {
+        find_lanes(e);
+        e->full = "%whole";
+        e->on = e->partial ? "%lanes"
+                           : mp__emit_splat(e, e->bits ? "i1" : "i64",
+                                            e->bits ? "true" : "-1");
+    }
+    if (e->spec->masked)
+        select_items(e);
+    e->entry = e->lanes > 1 && e->partial ? e->on : NULL;
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next) {
+        if (node->op == MP_OP_PARAM)
+            set_param(e, node);
+    }
+}
+
+/* ---- results ------------------------------------------------------------ */
+
+static void store_packed(mp_emit *e, const char *raw, const char *to,
+                         mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *whole = mp__emit_new_label(e);
+    const char *part = mp__emit_new_label(e);
+    const char *done = mp__emit_new_label(e);
+    mp__emit_likely(e, e->full, whole, part);
+    mp__emit_label(e, whole);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, part);
+    if (e->spec->masked) {
+        mp__emit_masked_store(e, raw, dtype, to, e->on);
+    } else {
+        mp__emit_line(e, "store %s %s, ptr %%room, align 1", type, raw);
+        const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
+        left = mp__emit_let(e, "mul i64 %s, %d", left, mp_dtype_size(dtype));
+        copy(e, to, "%room", left);
+    }
+    mp__emit_jump(e, done);
+    mp__emit_label(e, done);
+}
+
+static void store_strided(mp_emit *e, const char *raw, const char *to,
+                          int operand, mp_dtype dtype)
+{
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *helper = mp__write_text(e->unit, "scatter.%s", element);
+    const char *mask = e->spec->masked ? e->on : "%lanes";
+    const char *bits = mp__emit_to_bits(e, mask);
+    mp__emit_line(e, "call void %s(ptr %s, %s %%off%d, %s %s, %s %s)",
+                  mp__emit_helper(e, helper, true), to,
+                  mp__emit_type(e, MP_TYPE_INT, true), operand,
+                  mp__emit_vector_of(e, "i1"), bits,
+                  mp__emit_raw_type(e, dtype, true), raw);
+}
+
+static void store_output(mp_emit *e, int k, const char *raw)
+{
+    const mp_output *output = &e->spec->outputs[k];
+    int operand = mp__emit_operand(e, e->spec->nparams) + k;
+    const char *to = item_address(e, operand, output->layout, output->dtype);
+    if (e->lanes == 1)
+        mp__emit_line(e, "store %s %s, ptr %s, align 1",
+                      mp__emit_raw_type(e, output->dtype, false), raw, to);
+    else if (output->layout == MP_LAYOUT_PACKED)
+        store_packed(e, raw, to, output->dtype);
+    else
+        store_strided(e, raw, to, operand, output->dtype);
+}
+
+/* The parameter that is accumulator `k`. */
+static int acc_param(const mp_spec *spec, int k)
+{
+    int param = 0;
+    while (spec->params[param].kind != MP_PARAM_ACC || k-- > 0)
+        param++;
+    return param;
+}
+
+/* Lanes without an item keep what they have. */
+static void store_acc(mp_emit *e, const mp_node *node)
+{
+    int param = acc_param(e->spec, node->as.index);
+    bool wide = e->lanes > 1;
+    const mp_node *value = node->args[0];
+    mp_kind kind = e->spec->params[param].scalar;
+    const char *type =
+        mp__emit_vector_of(e, kind == MP_KIND_FLOAT ? "double" : "i64");
+    const char *bits = mp__emit_vector_of(e, "i1");
+    const char *x;
+    if (kind == MP_KIND_BOOL)
+        x = mp__emit_let(e, "zext %s %s to %s", bits,
+                         mp__emit_bits(e, value, wide), type);
+    else if (kind == MP_KIND_FLOAT)
+        x = mp__emit_real(e, value, wide);
+    else
+        x = mp__emit_use(e, value, wide);
+    if (wide) {
+        const char *from = e->label;
+        const char *part = mp__emit_new_label(e);
+        const char *done = mp__emit_new_label(e);
+        mp__emit_likely(e, e->full, done, part);
+        mp__emit_label(e, part);
+        const char *old = mp__emit_let(e, "load %s, ptr %%acc%d", type, param);
+        const char *kept =
+            mp__emit_let(e, "select %s %s, %s %s, %s %s", bits,
+                         mp__emit_to_bits(e, "%lanes"), type, x, type, old);
+        mp__emit_jump(e, done);
+        mp__emit_label(e, done);
+        x = mp__emit_let(e, "phi %s [ %s, %%%s ], [ %s, %%%s ]", type, x, from,
+                         kept, part);
+    }
+    mp__emit_line(e, "store %s %s, ptr %%acc%d", type, x, param);
+}
+
+void mp__emit_results(mp_emit *e)
+{
+    const char **raw =
+        mp__unit_alloc(e->unit, ((size_t)e->nresults + 1) * sizeof *raw);
+    bool map = e->spec->form == MP_FORM_MAP;
+    /* Nothing is stored before all checks are done: an output may lie where
+     * an input does, and the interpreter reads it again after a failure. */
+    for (int k = 0; map && k < e->nresults; k++) {
+        const mp_node *node = e->results[k];
+        raw[k] = mp__emit_narrow(e, node, node->args[0],
+                                 e->spec->outputs[node->as.index].dtype,
+                                 e->lanes > 1);
+    }
+    for (int k = 0; k < e->nresults; k++) {
+        if (map)
+            store_output(e, e->results[k]->as.index, raw[k]);
+        else
+            store_acc(e, e->results[k]);
+    }
+}
