@@ -1,9 +1,10 @@
 /* What a kernel sees.
  *
- * Three tables, kept in the registry under the addresses of the constants
+ * Four tables, kept in the registry under the addresses of the constants
  * below:
  *   base      the globals that the setup sees: the libraries, over a table
  *             for what the setup adds;
+ *   shared    that table; without the sandbox it is base;
  *   names     a list of the base's names that came from the libraries;
  *   metatable of every kernel's environment, locked: __index is the table of
  *             what the setup adds.
@@ -19,7 +20,7 @@
 #include "core/lib/lib.h"
 
 /* Their addresses are the registry keys; the values are for nobody. */
-static const char BASE = 0, NAMES = 0, METATABLE = 0;
+static const char BASE = 0, SHARED = 0, NAMES = 0, METATABLE = 0;
 
 static void set_registry(lua_State *L, const char *key)
 {
@@ -127,6 +128,8 @@ void mp_sandbox_open(lua_State *L, bool sandbox)
         set_registry(L, &NAMES);
         lua_pushvalue(L, -1);
     }
+    lua_pushvalue(L, -1);
+    set_registry(L, &SHARED);
     push_reader(L);
     set_registry(L, &METATABLE);
     set_registry(L, &BASE);
@@ -135,6 +138,11 @@ void mp_sandbox_open(lua_State *L, bool sandbox)
 void mp_sandbox_push_base(lua_State *L)
 {
     get_registry(L, &BASE);
+}
+
+void mp_sandbox_push_shared(lua_State *L)
+{
+    get_registry(L, &SHARED);
 }
 
 void mp_sandbox_push_environment(lua_State *L)

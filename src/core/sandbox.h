@@ -14,6 +14,10 @@ void mp_sandbox_open(lua_State *L, bool sandbox);
 /* Pushes the base environment, where the setup runs. [-0, +1, -] */
 void mp_sandbox_push_base(lua_State *L);
 
+/* Pushes the table that holds the globals which the setup has added, and which
+ * kernels read through to. [-0, +1, -] */
+void mp_sandbox_push_shared(lua_State *L);
+
 /* Pushes a new environment for a kernel: shallow copies of the libraries, so
  * that it can change none but its own, over the base. [-0, +1, m] */
 void mp_sandbox_push_environment(lua_State *L);

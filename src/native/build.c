@@ -160,6 +160,8 @@ mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec)
         .line = kernel->proto->line,
     };
     make_methods(&b);
+    if (kernel->setup != NULL)
+        mp__build_learn_shared(&b, kernel->setup);
     b.at = b.func->entry = mp__ir_block(b.func, kernel->proto->line);
     mp_node **params = make_params(&b, kernel->proto);
     int count;

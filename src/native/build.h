@@ -162,11 +162,10 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name);
 
 /* ---- build_shared.c: what belongs to the setup -------------------------- */
 
-/* Learns what is shared, from a table that may be the environment: the setup's
- * globals are beyond it. What else is found by __index counts as shared. */
-void mp__build_learn_shared(mp_builder *b, const mp_table *table);
-/* Whether kernels share a table or closure, so that its upvalues and fields
- * may change. The libraries' tables do not count. */
+/* Learns what the setup's globals lead to. */
+void mp__build_learn_shared(mp_builder *b, const mp_table *setup);
+/* Whether it is a table or closure of those, so that its fields and upvalues
+ * may change. */
 bool mp__build_is_shared(const mp_builder *b, const void *thing);
 
 /* ---- build_call.c: calls and functions ---------------------------------- */

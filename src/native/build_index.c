@@ -2,12 +2,15 @@
  * globals, which are fields of the environment.
  *
  * No table changes while a kernel runs, for a kernel that writes to one is
- * refused; so all fields are what they are now. The setup's globals are not:
+ * refused; so all fields are what they are now. The setup's tables may change:
  * see build_shared.c. */
 #include <math.h>
 #include <string.h>
 
 #include "native/build.h"
+
+/* How often __index may lead to another table; Lua goes on a little longer. */
+#define MOST_BEYOND 100
 
 /* ---- tables ------------------------------------------------------------- */
 
@@ -53,45 +56,41 @@ static const mp_constant *find_raw(const mp_table *table, const mp_node *key)
     return is_integer_key(key, &index) ? find_item(table, index) : NULL;
 }
 
-_Noreturn static void refuse_shared(mp_builder *b, const char *name)
+static void check_shared(mp_builder *b, const mp_table *table, const char *name)
 {
-    mp__unit_refuse(b->unit, b->line, "define it in the kernel's source",
-                    "%s is from the pool's setup, and other kernels can "
-                    "change it",
-                    name);
+    if (mp__build_is_shared(b, table))
+        mp__unit_refuse(b->unit, b->line, "define it in the kernel's source",
+                        "%s is from the pool's setup, and other kernels can "
+                        "change it",
+                        name);
 }
 
-/* A value found through __index of the environment. */
-static void check_beyond(mp_builder *b, const mp_constant *value,
-                         const char *name)
+static void check_odd(mp_builder *b, const mp_table *table, const char *name)
 {
-    bool library = value->kind == MP_CONST_TABLE &&
-                   !mp__build_is_shared(b, value->as.table);
-    if (value->kind != MP_CONST_BUILTIN && value->kind != MP_CONST_OPAQUE &&
-        !library)
-        refuse_shared(b, name);
+    if (table->odd)
+        mp__unit_refuse(b->unit, b->line, NULL,
+                        "%s has a metatable or keys that are not compiled",
+                        name);
 }
 
 static mp_node *table_field(mp_builder *b, const mp_table *table,
                             const mp_node *key, const char *name)
 {
-    const char *what = name;
-    if (mp__build_text(key) != NULL)
-        what = mp__build_quote(b, mp__build_text(key));
-    mp__build_learn_shared(b, table);
-    if (mp__build_is_shared(b, table))
-        refuse_shared(b, name);
+    check_shared(b, table, name);
+    const char *text = mp__build_text(key);
+    const char *what = text != NULL ? mp__build_quote(b, text) : name;
     const mp_constant *value = find_raw(table, key);
-    for (const mp_table *t = table; value == NULL; t = t->beyond) {
-        if (t->odd)
-            mp__unit_refuse(b->unit, b->line, NULL,
-                            "%s has a metatable or keys that are not compiled",
-                            name);
-        if (t->beyond == NULL)
+    for (int k = 0; value == NULL; k++) {
+        check_odd(b, table, name);
+        table = table->beyond;
+        if (table == NULL)
             return mp__build_nil(b);
-        value = find_raw(t->beyond, key);
+        if (k == MOST_BEYOND)
+            mp__unit_refuse(b->unit, b->line, NULL,
+                            "%s has too long a chain of __index", name);
+        value = find_raw(table, key);
         if (value != NULL)
-            check_beyond(b, value, what);
+            check_shared(b, table, what);
     }
     return mp__build_constant(b, value);
 }
@@ -109,9 +108,7 @@ static mp_node *table_item(mp_builder *b, mp_node *object, mp_node *key,
                            const char *name)
 {
     const mp_table *table = object->as.constant->as.table;
-    mp__build_learn_shared(b, table);
-    if (mp__build_is_shared(b, table))
-        refuse_shared(b, name);
+    check_shared(b, table, name);
     if (!all_of_kind(table, MP_CONST_INT) &&
         !all_of_kind(table, MP_CONST_FLOAT))
         mp__unit_refuse(b->unit, b->line,
@@ -222,12 +219,7 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name)
         object->as.constant->kind != MP_CONST_TABLE)
         refuse_object(b, object, name);
     const mp_table *table = object->as.constant->as.table;
-    mp__build_learn_shared(b, table);
-    if (mp__build_is_shared(b, table))
-        refuse_shared(b, name);
-    if (table->odd)
-        mp__unit_refuse(b->unit, b->line, NULL,
-                        "%s has a metatable or keys that are not compiled",
-                        name);
+    check_shared(b, table, name);
+    check_odd(b, table, name);
     return mp__build_int(b, table->nitems);
 }

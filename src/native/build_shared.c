@@ -5,19 +5,10 @@
  * all kernels of a worker: one of them, interpreted, may write to a table of
  * the setup's, or call a function of it that changes its upvalues, and each
  * worker has its own. So nothing that can be reached from the setup's globals
- * is taken for a constant. Without the sandbox that is all of Lua's globals;
- * math and num are libraries nevertheless. */
-#include <string.h>
-
+ * is taken for a constant. */
 #include "native/build.h"
 
 #define MOST_THINGS 2000
-
-static bool is_library(const mp_field *field)
-{
-    return field->value->kind == MP_CONST_TABLE &&
-           (strcmp(field->key, "math") == 0 || strcmp(field->key, "num") == 0);
-}
 
 bool mp__build_is_shared(const mp_builder *b, const void *thing)
 {
@@ -53,13 +44,17 @@ static void push(walk *w, const mp_constant *constant)
     MP_UNIT_PUSH(w->b->unit, w->todo, w->count, constant);
 }
 
-static void push_table(walk *w, const mp_table *table, bool globals)
+/* With what is beyond it. */
+static void push_table(walk *w, const mp_table *table)
 {
-    for (int k = 0; k < table->nitems; k++)
-        push(w, table->items[k]);
-    for (int k = 0; k < table->nfields; k++) {
-        if (!globals || !is_library(&table->fields[k]))
+    while (table != NULL) {
+        for (int k = 0; k < table->nitems; k++)
+            push(w, table->items[k]);
+        for (int k = 0; k < table->nfields; k++)
             push(w, table->fields[k].value);
+        table = table->beyond;
+        if (table != NULL && !enlist(w, table))
+            table = NULL;
     }
 }
 
@@ -69,13 +64,11 @@ static void push_closure(walk *w, const mp_closure *closure)
         push(w, closure->upvalues[k]);
 }
 
-void mp__build_learn_shared(mp_builder *b, const mp_table *table)
+void mp__build_learn_shared(mp_builder *b, const mp_table *setup)
 {
     walk w = {.b = b};
-    for (const mp_table *t = table->beyond; t != NULL; t = t->beyond) {
-        if (enlist(&w, t))
-            push_table(&w, t, true);
-    }
+    enlist(&w, setup);
+    push_table(&w, setup);
     while (w.count > 0) {
         const mp_constant *constant = w.todo[--w.count];
         if (constant->kind == MP_CONST_CLOSURE &&
@@ -83,6 +76,6 @@ void mp__build_learn_shared(mp_builder *b, const mp_table *table)
             push_closure(&w, constant->as.closure);
         else if (constant->kind == MP_CONST_TABLE &&
                  enlist(&w, constant->as.table))
-            push_table(&w, constant->as.table, false);
+            push_table(&w, constant->as.table);
     }
 }

@@ -25,7 +25,9 @@ typedef struct mp_constant mp_constant;
 /* A Lua function with what its upvalues hold. */
 typedef struct mp_closure {
     const mp_proto *proto;
-    mp_constant **upvalues; /* proto->nupvalues of them */
+    mp_constant **upvalues;       /* proto->nupvalues of them */
+    const struct mp_table *setup; /* of the kernel itself: the globals that the
+                                     pool's setup has defined, or NULL */
 } mp_closure;
 
 typedef struct mp_field {

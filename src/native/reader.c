@@ -7,6 +7,7 @@
 
 #include <lua.h>
 
+#include "core/sandbox.h"
 #include "core/trial.h"
 #include "native/proto.h"
 
@@ -459,6 +460,18 @@ _Noreturn static void refuse_error(const reader *r, const mp_error *err)
                     "%s", err->message);
 }
 
+/* What the setup has defined, to be filled. */
+static const mp_table *read_setup(reader *r)
+{
+    mp_constant setup = {.kind = MP_CONST_NIL};
+    mp_sandbox_push_shared(r->L);
+    take_value(r, &setup);
+    if (setup.kind != MP_CONST_TABLE)
+        mp__unit_refuse(r->unit, 0, NULL, "the pool's setup defines %s",
+                        setup.name);
+    return setup.as.table;
+}
+
 static void run(mp_unit *unit, void *ud)
 {
     (void)unit;
@@ -473,6 +486,8 @@ static void run(mp_unit *unit, void *ud)
         mp__unit_refuse(r->unit, 0, "write function(...) ... end",
                         "the kernel is a function of a library");
     r->result = kernel.as.closure;
+    if (r->setup != NULL)
+        r->result->setup = read_setup(r);
     fill_all(r);
 }
 

@@ -561,6 +561,10 @@ static void tables_that_are_not_compiled(void **data)
     refused("local t = setmetatable({}, {__index = function() return 1 end})\n"
             "return function(x) return t.a end",
             "i8 -> ?", 2, "");
+    refused("local a, b = {}, {}\nsetmetatable(a, {__index = b})\n"
+            "setmetatable(b, {__index = a})\n"
+            "return function(x) return a.x end",
+            "f8 -> ?", 4, "too long a chain of __index");
     refused("function(x)\n local t = {x, x} return t[1] end", "f8 -> ?", 2,
             "a table made in the kernel");
     refused("function(x) for k in pairs(math) do x = x + 1 end return x end",
@@ -582,7 +586,9 @@ static void the_setup_is_not_constant(void **data)
         {"function(x) return x * K end", "'K' is from the pool's setup"},
         {"function(x) return f(x) end", "'f' is from the pool's setup"},
         {"function(x) return T[1] end", "'T' is from the pool's setup"},
-        {"local T = T return function(x) return sin(T[1]) end",
+        {"local f = f return function(x) return f(x) end",
+         "'f' is from the pool's setup"},
+        {"local T = T return function(x) return T[1] end",
          "'T' is from the pool's setup"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
@@ -592,9 +598,11 @@ static void the_setup_is_not_constant(void **data)
             fail_msg("%s: %s", rows[k].source, c->unit.refusal.what);
         compile_free(c);
     }
-    compiled *c = compile_with(
-        setup, "K = 4 return function(x) return math.sin(x) * K end", &spec,
-        NULL);
+    compiled *c =
+        compile_with(setup,
+                     "K = 4\nlocal p = setmetatable({}, {__index = {g = K}})\n"
+                     "return function(x) return math.sin(x) * K * p.g end",
+                     &spec, NULL);
     assert_int_equal(c->status, MP_OK);
     compile_free(c);
 }
