@@ -127,8 +127,9 @@ bool mp__fold_hoist(mp_func *func)
         if (header->header != header)
             continue;
         for (int i = k; i < func->norder; i++) {
-            if (mp__ir_in_loop(func->order[i], header))
-                changed |= move_out(&h, func->order[i], header);
+            if (!mp__ir_in_loop(func->order[i], header))
+                break;
+            changed |= move_out(&h, func->order[i], header);
         }
     }
     return changed;

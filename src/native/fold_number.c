@@ -8,8 +8,6 @@
 
 #include "native/fold.h"
 
-#define BUCKETS 1024 /* a power of two */
-
 typedef struct entry {
     struct entry *next;
     mp_node *node;
@@ -19,6 +17,7 @@ typedef struct entry {
 typedef struct numbering {
     mp_func *func;
     entry **buckets;
+    size_t last;  /* bucket; one less than a power of two */
     mp_node **by; /* what nodes become, by id */
     bool stores;  /* the kernel has some */
     int epoch;    /* loads of the same one see the same memory */
@@ -80,18 +79,18 @@ static uint64_t extra_of(const mp_node *node)
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    return (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
 }
 
 /* The sum of arguments does not see their order. */
-static size_t hash_of(const mp_node *node)
+static uint64_t hash_of(const mp_node *node)
 {
     uint64_t hash = mix((uint64_t)node->op, (uint64_t)node->type);
     uint64_t sum = 0;
     for (int k = 0; k < node->nargs; k++)
         sum += mix(0, (uint64_t)node->args[k]->id + 1);
-    hash = mix(mix(hash, sum), extra_of(node));
-    return (size_t)(hash >> 32) & (BUCKETS - 1);
+    return mix(mix(hash, sum), extra_of(node));
 }
 
 static bool same_args(const mp_node *a, const mp_node *b)
@@ -107,7 +106,7 @@ static bool same_args(const mp_node *a, const mp_node *b)
 static bool same(const mp_node *a, const mp_node *b)
 {
     return a->op == b->op && a->type == b->type && a->nargs == b->nargs &&
-           extra_of(a) == extra_of(b) && same_args(a, b);
+           same_args(a, b) && extra_of(a) == extra_of(b);
 }
 
 /* Whether two nodes that are the same have the same value. */
@@ -122,7 +121,7 @@ static bool is_value(const mp_node *node)
  * otherwise. */
 static mp_node *find(numbering *n, mp_node *node)
 {
-    entry **bucket = &n->buckets[hash_of(node)];
+    entry **bucket = &n->buckets[hash_of(node) & n->last];
     for (const entry *e = *bucket; e != NULL; e = e->next) {
         if (same(e->node, node) &&
             (node->op != MP_OP_LOAD || e->epoch == n->epoch) &&
@@ -179,7 +178,9 @@ bool mp__fold_number(mp_func *func)
 {
     gather_constants(func);
     numbering n = {.func = func, .stores = has_store(func)};
-    n.buckets = mp__unit_alloc(func->unit, BUCKETS * sizeof *n.buckets);
+    for (n.last = 63; n.last < (size_t)func->nnodes; n.last = 2 * n.last + 1)
+        continue;
+    n.buckets = mp__unit_alloc(func->unit, (n.last + 1) * sizeof *n.buckets);
     n.by = mp__unit_alloc(func->unit, (size_t)func->nnodes * sizeof(mp_node *));
     for (int k = 0; k < func->norder; k++)
         number_block(&n, func->order[k]);

@@ -26,6 +26,7 @@ typedef struct mp_infer {
     int room;
     mp_fact *facts;
     int *growths;                 /* of nodes: how often a PHI has grown */
+    int steps;                    /* of solving */
     bool *reached;                /* of blocks: known to run */
     mp_fact accs[MP_MAX_ARGS];    /* REDUCE: what accumulators become */
     mp_fact results[MP_MAX_ARGS]; /* what is returned */

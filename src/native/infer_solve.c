@@ -11,6 +11,9 @@
 
 /* How often a PHI may grow before its range is made to leap. */
 #define SMALL_STEPS 2
+/* Nodes that are looked at, each time they are: most kernels need a few rounds,
+ * but loops in loops in loops multiply them. */
+#define MOST_STEPS 5000000
 
 /* ---- facts -------------------------------------------------------------- */
 
@@ -208,18 +211,48 @@ static bool solve_node(mp_infer *infer, const mp_node *node)
     return !mp__fact_equal(old, now);
 }
 
+static bool solve_block(mp_infer *infer, const mp_block *block)
+{
+    if (!is_reached(infer, block))
+        return false;
+    bool changed = !infer->reached[block->id];
+    infer->reached[block->id] = true;
+    for (const mp_node *n = block->first; n != NULL; n = n->next) {
+        changed |= solve_node(infer, n);
+        infer->steps++;
+    }
+    if (infer->steps > MOST_STEPS)
+        mp__unit_refuse(infer->unit, block->line,
+                        "write smaller functions, or fewer loops in loops",
+                        "the kernel's types take too long to find");
+    return changed;
+}
+
+/* Solves for the blocks from number k up to the end of the loop that the block
+ * there heads, if it does, and of this block alone otherwise. What comes after
+ * a loop waits until that has settled. Sets `*next` to the one behind. */
+static bool solve_part(mp_infer *infer, int k, int *next)
+{
+    const mp_func *func = infer->func;
+    const mp_block *header = func->order[k];
+    bool changed = false, again = true;
+    while (again) {
+        again = solve_block(infer, header);
+        *next = k + 1;
+        while (header->header == header && *next < func->norder &&
+               mp__ir_in_loop(func->order[*next], header))
+            again |= solve_part(infer, *next, next);
+        changed |= again;
+        again &= header->header == header;
+    }
+    return changed;
+}
+
 static bool solve_once(mp_infer *infer)
 {
     bool changed = false;
-    for (int k = 0; k < infer->func->norder; k++) {
-        const mp_block *block = infer->func->order[k];
-        if (!is_reached(infer, block))
-            continue;
-        changed |= !infer->reached[block->id];
-        infer->reached[block->id] = true;
-        for (const mp_node *n = block->first; n != NULL; n = n->next)
-            changed |= solve_node(infer, n);
-    }
+    for (int k = 0; k < infer->func->norder;)
+        changed |= solve_part(infer, k, &k);
     return changed;
 }
 
