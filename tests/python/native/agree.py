@@ -1,0 +1,115 @@
+"""Runs kernels at random on both tiers and compares, bit by bit.
+
+python -m tests.python.native.agree [--count N] [--seed FIRST] [--processes P]
+
+Prints each seed that the tiers do not agree on, with its kernel. One seed is
+run again by --count 1 --seed SEED.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tests.python.native import kernelgen
+
+import moonpool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BATCH = 250
+
+
+@dataclass
+class Report:
+    """What came of the kernels with seeds from `first` on."""
+
+    first: int
+    count: int
+    refused: int = 0
+    differ: list[str] = field(default_factory=list)
+
+
+def outcome(pool: moonpool.Pool, kernel: moonpool.Kernel, case: kernelgen.Case) -> list[Any]:
+    """Return what a call gives: its error, or its results and what it wrote."""
+    args = case.fresh()
+    try:
+        if case.form == "map":
+            found = pool.map(kernel, *args, timeout=60)
+        else:
+            found = pool.run(kernel, case.extent, *args, timeout=60)
+    except moonpool.LuaError as error:
+        # What `run` has written before an error is for nobody.
+        return [type(error).__name__, str(error)]
+    results = found if isinstance(found, tuple) else (found,)
+    return [_bits(value) for value in (*results, *args)]
+
+
+def _bits(value: Any) -> Any:
+    """Return what tells two values apart; all NaN are one."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind == "f":
+        value = np.where(np.isnan(value), value.dtype.type(np.nan), value)
+    return value.dtype.str, value.shape, value.tobytes()
+
+
+def compare(first: int, count: int) -> Report:
+    """Run the kernels of some seeds on both tiers."""
+    report = Report(first, count)
+    # One worker: of several errors two workers may meet another one first.
+    with moonpool.Pool(1, native="off") as off, moonpool.Pool(1, native="require") as native:
+        for seed in range(first, first + count):
+            case = kernelgen.make(seed)
+            kernel = moonpool.kernel(case.source, strict=True)
+            expected = outcome(off, kernel, case)
+            try:
+                found = outcome(native, kernel, case)
+            except RuntimeError:
+                report.refused += 1
+                continue
+            if found != expected:
+                report.differ.append(
+                    f"seed {seed}: {expected} interpreted, {found} native, by {case.form} of "
+                    f"{case.args}\n{case.source}"
+                )
+    return report
+
+
+def compare_all(count: int, first: int = 0, processes: int | None = None) -> Iterator[Report]:
+    """Do the same in batches, in several processes."""
+    starts = range(first, first + count, BATCH)
+    counts = [min(BATCH, first + count - start) for start in starts]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes or os.cpu_count(), context) as workers:
+        yield from workers.map(compare, starts, counts)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="tests.python.native.agree")
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int)
+    options = parser.parse_args()
+    done = refused = 0
+    wrong = False
+    for report in compare_all(options.count, options.seed, options.processes):
+        done += report.count
+        refused += report.refused
+        for text in report.differ:
+            wrong = True
+            sys.stdout.write(f"{text}\n")
+        sys.stderr.write(f"{done} kernels, {refused} refused\n")
+    sys.exit(wrong)
+
+
+if __name__ == "__main__":
+    main()
