@@ -1,0 +1,372 @@
+/* LLVM IR text: that it hangs together for any kernel, number of lanes and
+ * instruction set, and what is in it that a reader of it would look for. That
+ * it computes the right thing is for tests/python to show. */
+#include "native/fixture.h"
+
+/* ---- emitting ----------------------------------------------------------- */
+
+static const compile_pass passes[] = {mp__infer_run, mp__fold_run,
+                                      mp__diverge_run, mp__mask_run, NULL};
+
+typedef struct emitted {
+    compiled *compiled;
+    const char *text;
+    size_t size;
+} emitted;
+
+static void emit_body(mp_unit *unit, void *ud)
+{
+    (void)unit;
+    emitted *e = ud;
+    e->text = mp__emit_run(e->compiled->func, &e->size);
+}
+
+/* To be freed with compile_free(). */
+static emitted emit(const char *source, const mp_spec *spec)
+{
+    emitted e = {.compiled = compile_with(NULL, source, spec, passes)};
+    if (e.compiled->status != MP_OK)
+        fail_msg("%s: line %d: %s", source, e.compiled->unit.refusal.line,
+                 e.compiled->unit.refusal.what);
+    assert_int_equal(mp__unit_run(&e.compiled->unit, emit_body, &e), MP_OK);
+    assert_int_equal(strlen(e.text), e.size);
+    return e;
+}
+
+static emitted emit_for(const char *source, const char *types, mp_isa isa,
+                        int lanes)
+{
+    mp_spec spec = make_spec(types);
+    spec.isa = isa;
+    spec.lanes = lanes;
+    return emit(source, &spec);
+}
+
+/* ---- whether it hangs together ------------------------------------------ */
+
+#define MOST_NAMES 20000
+
+typedef struct names {
+    int count;
+    struct {
+        const char *at;
+        size_t size;
+    } name[MOST_NAMES];
+} names;
+
+static bool has_name(const names *set, const char *at, size_t size)
+{
+    for (int k = 0; k < set->count; k++) {
+        if (set->name[k].size == size && memcmp(set->name[k].at, at, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_name(names *set, const char *at, size_t size)
+{
+    if (has_name(set, at, size))
+        fail_msg("defined twice: %.*s", (int)size, at);
+    assert_true(set->count < MOST_NAMES);
+    set->name[set->count].at = at;
+    set->name[set->count++].size = size;
+}
+
+static size_t name_size(const char *at)
+{
+    return strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                      "0123456789_.");
+}
+
+/* Values, labels and parameters that a function defines. */
+static void find_local_names(names *set, const char *from, const char *end)
+{
+    const char *body = strstr(from, " {\n");
+    for (const char *at = from; at < body; at++) {
+        if (*at == '%')
+            add_name(set, at + 1, name_size(at + 1));
+    }
+    for (const char *line = body + 3; line < end;
+         line = strchr(line, '\n') + 1) {
+        size_t size = name_size(line);
+        if (size > 0 && line[size] == ':')
+            add_name(set, line, size);
+        else if (strncmp(line, "  %", 3) == 0)
+            add_name(set, line + 3, name_size(line + 3));
+    }
+}
+
+/* Each name in a function is defined in it, once. */
+static void check_function(const char *from, const char *end)
+{
+    names *set = calloc(1, sizeof *set);
+    assert_non_null(set);
+    find_local_names(set, from, end);
+    for (const char *at = from; at < end; at++) {
+        size_t size = *at == '%' ? name_size(at + 1) : 0;
+        /* %0 is how LLVM calls a first block without a label. */
+        if (size > 0 && strncmp(at + 1, "0 ", 2) != 0 &&
+            !has_name(set, at + 1, size))
+            fail_msg("not defined: %.*s", (int)size + 1, at);
+    }
+    free(set);
+}
+
+/* Functions and tables that the text defines or declares. */
+static void find_global_names(names *set, const char *text)
+{
+    for (const char *line = text; *line != '\0';
+         line = strchr(line, '\n') + 1) {
+        if (line[0] == '@' || strncmp(line, "define ", 7) == 0 ||
+            strncmp(line, "declare ", 8) == 0) {
+            const char *at = strchr(line, '@') + 1;
+            add_name(set, at, name_size(at));
+        }
+    }
+}
+
+static void check_together(const char *text)
+{
+    names *set = calloc(1, sizeof *set);
+    assert_non_null(set);
+    find_global_names(set, text);
+    for (const char *at = strchr(text, '@'); at != NULL;
+         at = strchr(at + 1, '@')) {
+        size_t size = name_size(at + 1);
+        if (!has_name(set, at + 1, size))
+            fail_msg("not defined: %.*s", (int)size + 1, at);
+    }
+    free(set);
+    for (const char *at = strstr(text, "define "); at != NULL;
+         at = strstr(at + 1, "\ndefine ")) {
+        const char *end = strstr(at, "\n}\n");
+        assert_non_null(end);
+        check_function(at, end + 1);
+    }
+    assert_null(strstr(text, "(null)"));
+}
+
+static const struct {
+    const char *types, *source;
+} kernels[] = {
+    {"f8 f8 =f -> f8", "function(a, b, s) return a + s * b end"},
+    {"i8 i8 -> i8", "function(a, b) return (a // b + a % b) << b >> 3 end"},
+    {"f8 f8 -> f8", "function(a, b) return a // b + a % b + a ^ b end"},
+    {"i8 f8 -> b1", "function(a, b) return a < b or a == b or b <= a end"},
+    {"f4 u1 -> u1", "function(a, b) return math.floor(a * b) end"},
+    {"f2 u8 -> f2 u8", "function(a, b) return a + 1, b end"},
+    {"f8 -> i4 i8 u4 u8 i2",
+     "function(a) return a, a, a, a, math.floor(a) end"},
+    {"i8 -> f4 f2 i1 u8 f8", "function(a) return a, a, a, a, a end"},
+    {"f8 f8 -> f8",
+     "function(x, y)\n"
+     "  return num.lgamma(x) + math.log(x, y) + math.atan(x) + num.fma(x, y, 1)"
+     "    + num.round(x) + num.sign(y) + math.fmod(x, y) + num.erfc(x)\n"
+     "end"},
+    {"i8 -> f8 f8",
+     "function(i) return num.random(1, i), num.normal(1, i) end"},
+    {"f8 f8 -> i8", "function(cr, ci)\n"
+                    "  local x, y = 0.0, 0.0\n"
+                    "  for k = 1, 200 do\n"
+                    "    local x2, y2 = x * x, y * y\n"
+                    "    if x2 + y2 > 4 then return k end\n"
+                    "    x, y = x2 - y2 + cr, 2 * x * y + ci\n"
+                    "  end\n"
+                    "  return 0\n"
+                    "end"},
+    {"i8 -> i8", "local t = {5, 6, 7}\n"
+                 "return function(i) return t[i] + #t end"},
+    {"# [f8] [u1]", "function(i, a, b)\n"
+                    "  if i > 1 then b[i] = a[i - 1] > 0 and 1 or 0 end\n"
+                    "end"},
+    {"# [i8] [f8] [f8]", "function(i, at, a, b)\n"
+                         "  if a[at[i]] < b[i] then b[at[i]] = a[i] end\n"
+                         "end"},
+    {"# # [f8,2] r[f4,2]", "function(i, j, a, b)\n"
+                           "  a[i][j] = b[j][i] + a:size(2) + #b + b[1][1]\n"
+                           "end"},
+    {"@f @i f8", "function(s, n, x) return s + x * x, n + 1 end"},
+};
+
+/* Some of a vector's lanes may stay idle all the time, but not all. */
+static const struct {
+    mp_isa isa;
+    int lanes;
+} machines[] = {
+    {MP_ISA_SCALAR, 1}, {MP_ISA_SSE2, 1},    {MP_ISA_SSE2, 2},
+    {MP_ISA_SSE2, 4},   {MP_ISA_AVX2, 1},    {MP_ISA_AVX2, 2},
+    {MP_ISA_AVX2, 8},   {MP_ISA_AVX2, 16},   {MP_ISA_AVX512, 8},
+    {MP_ISA_AVX512, 4}, {MP_ISA_AVX512, 32},
+};
+
+static void hangs_together(const char *source, const mp_spec *spec)
+{
+    emitted e = emit(source, spec);
+    check_together(e.text);
+    compile_free(e.compiled);
+}
+
+static void test_together(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+        for (size_t m = 0; m < sizeof machines / sizeof *machines; m++) {
+            mp_spec spec = make_spec(kernels[k].types);
+            spec.isa = machines[m].isa;
+            spec.lanes = machines[m].lanes;
+            hangs_together(kernels[k].source, &spec);
+            spec.strict = spec.fastmath = true;
+            spec.masked = spec.form == MP_FORM_MAP;
+            for (int p = 0; p < spec.nparams; p++)
+                spec.params[p].layout = MP_LAYOUT_STRIDED;
+            for (int p = 0; p < spec.noutputs; p++)
+                spec.outputs[p].layout = MP_LAYOUT_STRIDED;
+            hangs_together(kernels[k].source, &spec);
+        }
+    }
+}
+
+/* ---- what is in it ------------------------------------------------------ */
+
+static void test_same_text_again(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+        emitted a =
+            emit_for(kernels[k].source, kernels[k].types, MP_ISA_AVX2, 8);
+        emitted b =
+            emit_for(kernels[k].source, kernels[k].types, MP_ISA_AVX2, 8);
+        assert_string_equal(a.text, b.text);
+        compile_free(a.compiled);
+        compile_free(b.compiled);
+    }
+}
+
+static void check_has(const char *source, const char *types, mp_isa isa,
+                      int lanes, const char *has, const char *lacks)
+{
+    emitted e = emit_for(source, types, isa, lanes);
+    if (has != NULL && strstr(e.text, has) == NULL)
+        fail_msg("%s: no '%s' in\n%s", source, has, e.text);
+    if (lacks != NULL && strstr(e.text, lacks) != NULL)
+        fail_msg("%s: '%s' in\n%s", source, lacks, e.text);
+    compile_free(e.compiled);
+}
+
+static void test_one_lane_has_no_vectors(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
+        check_has(kernels[k].source, kernels[k].types, MP_ISA_AVX2, 1, NULL,
+                  "> %");
+}
+
+static void test_constants_are_exact(void **state)
+{
+    (void)state;
+    check_has("function(a) return a * 0.1 end", "f8 -> f8", MP_ISA_AVX2, 1,
+              "0x3FB999999999999A", NULL);
+    check_has("function(a) return a * -1e-320 end", "f8 -> f8", MP_ISA_AVX2, 1,
+              "0x80000000000007E8", NULL);
+}
+
+static void test_divisors(void **state)
+{
+    (void)state;
+    const char *types = "i8 -> i8";
+    /* A division that cannot fail has no way out; by a power of two it is no
+     * division. */
+    check_has("function(a) return a // 8 end", types, MP_ISA_AVX2, 1, "ashr",
+              "div");
+    check_has("function(a) return a % 8 end", types, MP_ISA_AVX2, 1, "and i64",
+              "rem");
+    check_has("function(a) return a // -3 end", types, MP_ISA_AVX2, 1, "sdiv",
+              "fail:");
+    check_has("function(a) return 7 // a end", types, MP_ISA_AVX2, 1,
+              "fail:", NULL);
+}
+
+static void test_failures_name_their_line(void **state)
+{
+    (void)state;
+    check_has("function(i, a)\n"
+              "  local x = a[i + 1]\n"
+              "\n"
+              "  a[i] = x\n"
+              "end",
+              "# [f8]", MP_ISA_AVX2, 8, "%line = phi i64 [ 2, %", NULL);
+}
+
+static void test_strict(void **state)
+{
+    (void)state;
+    mp_spec spec = make_spec("f8 -> f8");
+    spec.isa = MP_ISA_AVX2;
+    spec.lanes = 8;
+    spec.strict = true;
+    emitted e = emit("function(a) return math.exp(a) ^ 2 end", &spec);
+    assert_non_null(strstr(e.text, "declare double @exp(double)"));
+    assert_non_null(strstr(e.text, "declare double @pow(double, double)"));
+    assert_null(strstr(e.text, "_ZGV"));
+    compile_free(e.compiled);
+}
+
+static void test_fastmath(void **state)
+{
+    (void)state;
+    mp_spec spec = make_spec("f8 -> f8");
+    spec.fastmath = true;
+    emitted e = emit("function(a) return a * a + 1 end", &spec);
+    assert_non_null(strstr(e.text, "fmul reassoc"));
+    assert_null(strstr(e.text, "nnan"));
+    assert_null(strstr(e.text, "ninf"));
+    compile_free(e.compiled);
+    check_has("function(a) return a * a + 1 end", "f8 -> f8", MP_ISA_AVX2, 8,
+              "fmul <8 x double>", "reassoc");
+}
+
+static void test_loops_look_whether_to_stop(void **state)
+{
+    (void)state;
+    const char *source = "function(n)\n"
+                         "  local c = 0\n"
+                         "  while n ~= 1 do n, c = n >> 1, c + 1 end\n"
+                         "  return c\n"
+                         "end";
+    emitted e = emit_for(source, "i8 -> i8", MP_ISA_AVX2, 8);
+    const char *first = strstr(e.text, "load volatile i32, ptr %stop");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "load volatile i32, ptr %stop"));
+    compile_free(e.compiled);
+}
+
+static void test_array_access(void **state)
+{
+    (void)state;
+    const char *types = "# [f8] [f8] [i8]";
+    check_has("function(i, a, b, at) b[i] = a[i] end", types, MP_ISA_AVX2, 8,
+              "load <8 x double>", "@gather.double.v");
+    check_has("function(i, a, b, at) b[i] = a[at[i]] end", types, MP_ISA_AVX2,
+              8, "@gather.double.v", NULL);
+    check_has("function(i, a, b, at) b[at[i]] = a[i] end", types, MP_ISA_AVX2,
+              8, "@scatter.double.v", NULL);
+    check_has("function(i, a, b, at) b[i] = a[7] end", types, MP_ISA_AVX2, 8,
+              "load double, ptr", "@gather.double.v");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_together),
+        cmocka_unit_test(test_same_text_again),
+        cmocka_unit_test(test_one_lane_has_no_vectors),
+        cmocka_unit_test(test_constants_are_exact),
+        cmocka_unit_test(test_divisors),
+        cmocka_unit_test(test_failures_name_their_line),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_fastmath),
+        cmocka_unit_test(test_loops_look_whether_to_stop),
+        cmocka_unit_test(test_array_access),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
