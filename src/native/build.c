@@ -16,9 +16,7 @@
 static mp_node *make_param(mp_builder *b, int index)
 {
     const mp_param *param = &b->spec->params[index];
-    bool scalar =
-        param->kind == MP_PARAM_UNIFORM || param->kind == MP_PARAM_ACC;
-    if (scalar && param->scalar == MP_KIND_NIL)
+    if (param->kind == MP_PARAM_UNIFORM && param->scalar == MP_KIND_NIL)
         return mp__build_nil(b);
     mp_node *node = mp__ir_add(b->func, b->at, MP_OP_PARAM, 0, 0);
     node->as.index = index;

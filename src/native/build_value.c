@@ -177,17 +177,18 @@ const char *mp__build_text(const mp_node *node)
     return node->as.constant->as.s;
 }
 
-/* A param of the spec that is a number. */
+/* A parameter that is a number, for all items: an accumulator begins as one,
+ * and what the kernel makes of it `infer` finds out. */
 static bool param_is_number(const mp_param *param)
 {
     switch (param->kind) {
     case MP_PARAM_ELEMENT:
         return param->dtype != MP_BOOL;
     case MP_PARAM_UNIFORM:
-    case MP_PARAM_ACC:
         return param->scalar == MP_KIND_INT || param->scalar == MP_KIND_FLOAT;
     case MP_PARAM_INDEX:
         return true;
+    case MP_PARAM_ACC:
     case MP_PARAM_ARRAY:
         return false;
     }
