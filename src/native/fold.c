@@ -21,8 +21,8 @@
 
 typedef struct folding {
     mp_func *func;
-    int nby;
-    mp_node **by; /* what nodes become, by id */
+    int count;    /* nodes that there were when the round began */
+    mp_node **by; /* what those become, by id; or NULL */
     bool changed;
 } folding;
 
@@ -77,8 +77,11 @@ bool mp__fold_is_int(const mp_node *node, int64_t value)
 
 bool mp__fold_is_float(const mp_node *node, double value)
 {
+    uint64_t bits, wanted;
+    memcpy(&bits, &node->as.f, sizeof bits);
+    memcpy(&wanted, &value, sizeof wanted);
     return node->op == MP_OP_CONST && node->type == MP_TYPE_FLOAT &&
-           memcmp(&node->as.f, &value, sizeof value) == 0;
+           bits == wanted;
 }
 
 /* ---- constants ---------------------------------------------------------- */
@@ -137,15 +140,13 @@ static mp_node *fold_constant(mp_func *func, const mp_node *node)
 
 static mp_node *become(const folding *f, mp_node *node)
 {
-    while (node->id < f->nby && f->by[node->id] != NULL)
+    while (node->id < f->count && f->by[node->id] != NULL)
         node = f->by[node->id];
     return node;
 }
 
 static void replace(folding *f, mp_node *node, mp_node *by)
 {
-    while (f->nby <= node->id)
-        MP_UNIT_PUSH(f->func->unit, f->by, f->nby, NULL);
     f->by[node->id] = by;
     mp__ir_remove(node);
     f->changed = true;
@@ -174,16 +175,23 @@ static void fold_block(folding *f, mp_block *block)
     }
 }
 
+static mp_node **make_map(mp_func *func)
+{
+    return mp__unit_alloc(func->unit, (size_t)func->nnodes * sizeof(mp_node *));
+}
+
+/* What is made in a round is left alone until the next. */
 static bool fold_nodes(mp_func *func)
 {
-    folding f = {.func = func};
+    folding f = {.func = func, .count = func->nnodes, .by = make_map(func)};
     for (int k = 0; k < func->norder; k++)
         fold_block(&f, func->order[k]);
     if (!f.changed)
         return false;
-    while (f.nby < func->nnodes)
-        MP_UNIT_PUSH(func->unit, f.by, f.nby, NULL);
-    mp__ir_replace_all(func, f.by);
+    mp_node **by = make_map(func);
+    for (int id = 0; id < f.count; id++)
+        by[id] = f.by[id];
+    mp__ir_replace_all(func, by);
     return true;
 }
 
