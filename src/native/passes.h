@@ -11,11 +11,13 @@
 mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec);
 
 /* infer.c: a type for every node, conversions where ints meet floats, FOR_*
- * and TRUTH lowered; completes spec->outputs. */
+ * and TRUTH lowered; completes spec->outputs, and makes a float of an
+ * accumulator that begins as an int and becomes a float. */
 void mp__infer_run(mp_func *func);
 
-/* fold.c: folds constants, drops what is dead, simplifies branches. Changes
- * no bit of any result and no error. */
+/* fold.c: folds constants, drops what is dead, simplifies branches, moves
+ * checks out of loops. Changes no bit of any result (but see fold_power.c) and
+ * no error. */
 void mp__fold_run(mp_func *func);
 
 /* diverge.c: sets shape and step of every node. */
