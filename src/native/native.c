@@ -21,7 +21,9 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options)
     };
     mp_isa host = mp_isa_host();
     spec->isa = options->isa < host ? options->isa : host;
-    spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
+    /* The lanes of a reduction are what its results depend on. */
+    if (spec->form != MP_FORM_REDUCE)
+        spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
 }
 
 mp_native *mp_native_retain(mp_native *native)

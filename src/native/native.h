@@ -7,7 +7,7 @@
 #include "native/abi.h"
 #include "native/spec.h"
 
-/* Sets the isa and the lanes of a specialisation. */
+/* Sets the isa and, but for a reduction, the lanes of a specialisation. */
 void mp_native_fit(mp_spec *spec, const mp_native_options *options);
 
 /* What has been found out about a kernel and the types of a call. Reference-
@@ -19,6 +19,7 @@ typedef struct mp_native {
     void *handle;        /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
     int noutputs; /* fixed after new; -1: refused */
+    /* Of a reduction these are the accumulators: bool, int64 or float64. */
     mp_dtype outputs[MP_MAX_ARGS];
     mp_refusal refusal; /* fixed after new; where it was refused */
 } mp_native;

@@ -230,11 +230,23 @@ typedef struct question {
     const mp_compiler *compiler; /* NULL: types only */
 } question;
 
+static mp_dtype acc_dtype(mp_kind kind)
+{
+    if (kind == MP_KIND_BOOL)
+        return MP_BOOL;
+    return kind == MP_KIND_INT ? MP_INT64 : MP_FLOAT64;
+}
+
 static void keep_outputs(mp_native *native, const mp_spec *spec)
 {
-    native->noutputs = spec->noutputs;
+    int count = spec->noutputs;
     for (int k = 0; k < spec->noutputs; k++)
         native->outputs[k] = spec->outputs[k].dtype;
+    for (int k = 0; k < spec->nparams; k++) {
+        if (spec->params[k].kind == MP_PARAM_ACC)
+            native->outputs[count++] = acc_dtype(spec->params[k].scalar);
+    }
+    native->noutputs = count;
 }
 
 /* Hands the IR to the compiler. */

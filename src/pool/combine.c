@@ -107,3 +107,78 @@ mp_status mp__combine_tree(mp_combine how, mp_value *values, int64_t count,
     }
     return MP_OK;
 }
+
+/* ---- numbers of one kind ------------------------------------------------ */
+
+/* Neighbours that have been combined move up, so that they are neighbours
+ * again; one that is left over moves with them. That is the same tree. */
+
+static void combine_doubles(mp_combine how, double *values, int64_t pairs)
+{
+    for (int64_t i = 0; i < pairs; i++) {
+        double a = values[2 * i], b = values[2 * i + 1];
+        switch (how) {
+        case MP_COMBINE_ADD:
+            values[i] = a + b;
+            break;
+        case MP_COMBINE_MUL:
+            values[i] = a * b;
+            break;
+        case MP_COMBINE_MIN:
+            values[i] = b < a ? b : a;
+            break;
+        case MP_COMBINE_MAX:
+            values[i] = a < b ? b : a;
+            break;
+        case MP_COMBINE_NONE:
+        case MP_COMBINE_KERNEL:
+            break;
+        }
+    }
+}
+
+void mp__combine_doubles(mp_combine how, double *values, int64_t count)
+{
+    while (count > 1) {
+        int64_t pairs = count / 2;
+        combine_doubles(how, values, pairs);
+        if (count % 2 != 0)
+            values[pairs] = values[count - 1];
+        count -= pairs;
+    }
+}
+
+static void combine_ints(mp_combine how, int64_t *values, int64_t pairs)
+{
+    for (int64_t i = 0; i < pairs; i++) {
+        int64_t a = values[2 * i], b = values[2 * i + 1];
+        switch (how) {
+        case MP_COMBINE_ADD:
+            values[i] = (int64_t)((uint64_t)a + (uint64_t)b);
+            break;
+        case MP_COMBINE_MUL:
+            values[i] = (int64_t)((uint64_t)a * (uint64_t)b);
+            break;
+        case MP_COMBINE_MIN:
+            values[i] = b < a ? b : a;
+            break;
+        case MP_COMBINE_MAX:
+            values[i] = a < b ? b : a;
+            break;
+        case MP_COMBINE_NONE:
+        case MP_COMBINE_KERNEL:
+            break;
+        }
+    }
+}
+
+void mp__combine_ints(mp_combine how, int64_t *values, int64_t count)
+{
+    while (count > 1) {
+        int64_t pairs = count / 2;
+        combine_ints(how, values, pairs);
+        if (count % 2 != 0)
+            values[pairs] = values[count - 1];
+        count -= pairs;
+    }
+}

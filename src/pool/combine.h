@@ -19,4 +19,9 @@ mp_status mp__combine_apply(mp_combine how, mp_value a, mp_value b,
 mp_status mp__combine_tree(mp_combine how, mp_value *values, int64_t count,
                            int naccs, mp_error *err);
 
+/* The same for `count` numbers of one kind: the result is values[0], and the
+ * others are overwritten. */
+void mp__combine_doubles(mp_combine how, double *values, int64_t count);
+void mp__combine_ints(mp_combine how, int64_t *values, int64_t count);
+
 #endif

@@ -111,6 +111,15 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
     return MP_OK;
 }
 
+void mp__fold_range(const mp_fold *fold, int64_t item, int64_t *lo, int64_t *hi)
+{
+    int64_t start = item / fold->nblocks * fold->length;
+    int64_t first = item % fold->nblocks * fold->block;
+    int64_t left = fold->length - first;
+    *lo = start + first;
+    *hi = *lo + (left < fold->block ? left : fold->block);
+}
+
 void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out)
 {
     *out = *view;

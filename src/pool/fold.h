@@ -26,6 +26,12 @@ typedef struct mp_fold {
 mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
                         mp_error *err);
 
+/* The elements of block `item`, counted through all folds: flat indices `*lo`
+ * to
+ * `*hi` - 1 in the fold's order. */
+void mp__fold_range(const mp_fold *fold, int64_t item, int64_t *lo,
+                    int64_t *hi);
+
 /* `view` broadcast to the common shape, its dimensions in the fold's order.
  * The flat index of element j of fold i is then i * length + j. */
 void mp__fold_arrange(const mp_fold *fold, const mp_view *view, mp_view *out);
