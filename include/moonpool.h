@@ -331,7 +331,18 @@ typedef struct mp_refusal {
     char hint[160]; /* what to change, or "" */
 } mp_refusal;
 
-/* name, text: what there is of a kernel after each pass, in their order. */
+/* Fills `err` with MP_REFUSED, and returns that. */
+MP_API mp_status mp_refusal_error(const mp_refusal *refusal,
+                                  const mp_kernel *kernel, mp_error *err);
+
+/* The reason, the line of the source with a caret, and what to change, a line
+ * each. `*text` is the caller's, to free(). */
+MP_API mp_status mp_refusal_text(const mp_refusal *refusal,
+                                 const mp_kernel *kernel, char **text,
+                                 size_t *size, mp_error *err);
+
+/* name, text: what there is of a kernel after each pass, in their order, and
+ * what can be told of it at the end. */
 #define MP_STAGE_TABLE(X)                                                      \
     X(BYTECODE, "bytecode")                                                    \
     X(BUILD, "build")                                                          \
@@ -339,7 +350,8 @@ typedef struct mp_refusal {
     X(FOLD, "fold")                                                            \
     X(DIVERGE, "diverge")                                                      \
     X(MASK, "mask")                                                            \
-    X(EMIT, "emit") /* LLVM IR */
+    X(EMIT, "emit")       /* LLVM IR */                                        \
+    X(EXPLAIN, "explain") /* the source, with what became of each line */
 
 typedef enum mp_stage {
 #define MP_STAGE_ENUM(name, text) MP_STAGE_##name,

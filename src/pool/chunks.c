@@ -60,10 +60,13 @@ static void note(mp_chunks *chunks, int64_t now)
                                               .end = now});
 }
 
-/* What a chunk of `count` items has taught about the size of the next. */
+/* What a chunk of `count` items has taught about the size of the next: a
+ * smaller one than was wanted tells how long that one would have taken. */
 static void adapt(mp_chunks *chunks, int64_t count, int64_t took)
 {
-    if (took < CHUNK_NS / 2 && count >= chunks->size && count < MOST_ITEMS)
+    double share = (double)count / (double)chunks->size;
+    if ((double)took < (double)(CHUNK_NS / 2) * share &&
+        chunks->size < MOST_ITEMS)
         chunks->size *= 2;
     else if (took > CHUNK_NS * 2 && chunks->size > 1)
         chunks->size /= 2;

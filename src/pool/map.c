@@ -23,6 +23,8 @@ static void map_destroy(mp_job *job)
 
 static const mp_job_ops map_ops = {mp__map_interpret, mp__open_finish,
                                    map_destroy};
+static const mp_job_ops native_ops = {mp__map_native, mp__open_finish,
+                                      map_destroy};
 static const mp_job_ops probe_ops = {mp__map_interpret_probe, NULL,
                                      map_destroy};
 
@@ -194,12 +196,16 @@ mp_status mp_map_start(mp_pool *pool, const mp_map_spec *spec,
     mp_status status = new_map(pool, spec, false, options, &map, err);
     if (status != MP_OK)
         return status;
+    map->job.end = map->plan.size;
     status = mp__open_init(map, spec, err);
+    if (status == MP_OK)
+        status = mp__map_choose(map, options, err);
     if (status != MP_OK) {
         mp__job_release(&map->job);
         return status;
     }
-    map->job.end = map->plan.size;
+    if (mp__job_compiled(&map->job))
+        map->job.ops = &native_ops;
     int64_t first = spec->first < 0 ? 0 : spec->first;
     atomic_init(&map->job.next, first);
     atomic_init(&map->job.done, first);

@@ -11,29 +11,16 @@
 #include "core/state.h"
 #include "pool/chunks.h"
 #include "pool/combine.h"
-#include "pool/fold.h"
 #include "pool/invoke.h"
-#include "pool/job.h"
 #include "pool/pool.h"
-
-typedef struct reduce_job {
-    mp_job job;
-    mp_fold fold;
-    mp_loop loop;             /* over fold.common */
-    int operand[MP_MAX_ARGS]; /* of argument k in the loop, or -1 */
-    int naccs;
-    mp_value init[MP_MAX_ARGS];
-    mp_combine combine;
-    mp_kernel *combine_kernel; /* retained, or NULL */
-    mp_value *partial;         /* owned; naccs values an item */
-} reduce_job;
+#include "pool/reducejob.h"
 
 /* Stack indices of a session: its argument, the function, then the values
  * that are the same for all elements at FIRST + number of the argument. */
 enum { FUNCTION = 2, FIRST = 3 };
 
 typedef struct session {
-    reduce_job *reduce;
+    mp_reduce_job *reduce;
     mp_chunks chunks;
     char *at[MP_MAX_ARGS];
     mp_value lanes[MP_LANES * MP_MAX_ARGS];
@@ -62,7 +49,7 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
     /* No hook fires where the kernel is a C function, such as math.max, and a
      * block may be all of the array. */
     mp_guard_poll(L);
-    const reduce_job *r = s->reduce;
+    const mp_reduce_job *r = s->reduce;
     const mp_args *args = &r->job.args;
     int base = lua_gettop(L);
     lua_pushvalue(L, FUNCTION);
@@ -83,7 +70,7 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
 /* Elements lo to hi of the flat space, into the lanes. [-0, +0, e] */
 static void fold_range(lua_State *L, session *s, int64_t lo, int64_t hi)
 {
-    const reduce_job *r = s->reduce;
+    const mp_reduce_job *r = s->reduce;
     const mp_loop *loop = &r->loop;
     mp_random *random = &mp_state_of(L)->random;
     mp_cursor cursor;
@@ -108,20 +95,17 @@ static void fold_range(lua_State *L, session *s, int64_t lo, int64_t hi)
 /* One item: a block of a fold. [-0, +0, e] */
 static void fold_block(lua_State *L, session *s, int64_t item)
 {
-    reduce_job *r = s->reduce;
+    mp_reduce_job *r = s->reduce;
     const mp_fold *fold = &r->fold;
     size_t group = (size_t)r->naccs * sizeof(mp_value);
-    int64_t nth = item % fold->nblocks;
-    int64_t start = item / fold->nblocks * fold->length;
-    int64_t lo = nth * fold->block;
-    int64_t hi =
-        fold->length - lo > fold->block ? lo + fold->block : fold->length;
+    int64_t lo, hi;
+    mp__fold_range(fold, item, &lo, &hi);
     int64_t lanes = hi - lo < fold->lanes ? hi - lo : fold->lanes;
     if (lanes == 0)
         lanes = 1;
     for (int64_t lane = 0; lane < lanes; lane++)
         memcpy(&s->lanes[lane * r->naccs], r->init, group);
-    fold_range(L, s, start + lo, start + hi);
+    fold_range(L, s, lo, hi);
     mp_error err;
     if (lanes > 1 &&
         mp__combine_tree(r->combine, s->lanes, lanes, r->naccs, &err) != MP_OK)
@@ -129,10 +113,10 @@ static void fold_block(lua_State *L, session *s, int64_t item)
     memcpy(&r->partial[item * r->naccs], s->lanes, group);
 }
 
-static int fold_session(lua_State *L)
+/* Function and arguments onto the stack. [-0, +n, e] */
+static void begin_session(lua_State *L, const session *s)
 {
-    session *s = lua_touserdata(L, 1);
-    const reduce_job *r = s->reduce;
+    const mp_reduce_job *r = s->reduce;
     const mp_args *args = &r->job.args;
     int nargs = r->naccs + args->count;
     mp__invoke_reserve(L, s->chunks.worker, 0,
@@ -144,11 +128,28 @@ static int fold_session(lua_State *L)
         else
             lua_pushnil(L);
     }
-    while (mp__chunks_next(&s->chunks)) {
-        int64_t hi = s->chunks.hi;
-        for (int64_t item = s->chunks.lo; item < hi; item++)
-            fold_block(L, s, item);
-    }
+}
+
+static void fold_chunk(lua_State *L, session *s)
+{
+    for (int64_t item = s->chunks.lo; item < s->chunks.hi; item++)
+        fold_block(L, s, item);
+}
+
+static int fold_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    begin_session(L, s);
+    while (mp__chunks_next(&s->chunks))
+        fold_chunk(L, s);
+    return 0;
+}
+
+static int replay_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    begin_session(L, s);
+    fold_chunk(L, s);
     return 0;
 }
 
@@ -171,7 +172,7 @@ static void combine_pair(lua_State *L, int naccs, mp_value *a,
 /* The same tree as mp__combine_tree(). */
 static int combine_session(lua_State *L)
 {
-    reduce_job *r = lua_touserdata(L, 1);
+    mp_reduce_job *r = lua_touserdata(L, 1);
     int64_t count = r->fold.nblocks;
     luaL_checkstack(L, 3 * r->naccs + LUA_MINSTACK, NULL);
     mp__invoke_push(L, r->combine_kernel, 2 * r->naccs);
@@ -187,7 +188,7 @@ static int combine_session(lua_State *L)
     return 0;
 }
 
-static mp_status combine(mp_worker *worker, reduce_job *r, mp_error *err)
+static mp_status combine(mp_worker *worker, mp_reduce_job *r, mp_error *err)
 {
     if (r->fold.nblocks == 1)
         return MP_OK;
@@ -205,19 +206,41 @@ static mp_status combine(mp_worker *worker, reduce_job *r, mp_error *err)
 
 /* ---- the job ------------------------------------------------------------ */
 
+static mp_status run_session(session *s, lua_CFunction body, mp_error *err)
+{
+    mp_status status = mp__invoke_session(&s->chunks, body, s, err);
+    if (status != MP_OK && err->index >= 0)
+        err->index = mp__fold_flat(&s->reduce->fold, err->index);
+    return status;
+}
+
 static mp_status reduce_work(mp_worker *worker, mp_job *job, mp_error *err)
 {
-    session s = {.reduce = (reduce_job *)job};
+    session s = {.reduce = (mp_reduce_job *)job};
     mp__chunks_init(&s.chunks, worker, job);
-    mp_status status = mp__invoke_session(&s.chunks, fold_session, &s, err);
-    if (status != MP_OK && err->index >= 0)
-        err->index = mp__fold_flat(&s.reduce->fold, err->index);
-    return status;
+    return run_session(&s, fold_session, err);
+}
+
+static mp_status replay(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
+{
+    (void)worker;
+    (void)job;
+    return run_session(ud, replay_session, err);
+}
+
+mp_status mp__reduce_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
+                            mp_error *err)
+{
+    mp_job *job = chunks->job;
+    session s = {.reduce = (mp_reduce_job *)job, .chunks = *chunks};
+    s.chunks.lo = lo;
+    s.chunks.hi = hi;
+    return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
 }
 
 static mp_status reduce_finish(mp_worker *worker, mp_job *job, mp_error *err)
 {
-    reduce_job *r = (reduce_job *)job;
+    mp_reduce_job *r = (mp_reduce_job *)job;
     mp_status status = combine(worker, r, err);
     if (status != MP_OK)
         return status;
@@ -228,15 +251,32 @@ static mp_status reduce_finish(mp_worker *worker, mp_job *job, mp_error *err)
     return MP_OK;
 }
 
+static mp_status finish(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
+{
+    (void)ud;
+    return reduce_finish(worker, job, err);
+}
+
+/* A Lua state is needed for a Lua function only. */
+static mp_status native_finish(mp_worker *worker, mp_job *job, mp_error *err)
+{
+    const mp_reduce_job *r = (const mp_reduce_job *)job;
+    if (r->combine == MP_COMBINE_KERNEL && r->fold.nblocks > 1)
+        return mp__worker_in_lua(worker, job, finish, NULL, err);
+    return reduce_finish(worker, job, err);
+}
+
 static void reduce_destroy(mp_job *job)
 {
-    reduce_job *r = (reduce_job *)job;
+    mp_reduce_job *r = (mp_reduce_job *)job;
     mp_loop_destroy(&r->loop);
     mp_kernel_release(r->combine_kernel);
     free(r->partial);
 }
 
 static const mp_job_ops reduce_ops = {reduce_work, reduce_finish,
+                                      reduce_destroy};
+static const mp_job_ops native_ops = {mp__reduce_native, native_finish,
                                       reduce_destroy};
 
 static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
@@ -255,7 +295,7 @@ static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
     return MP_OK;
 }
 
-static mp_status lay_operands(reduce_job *r, const mp_reduce_spec *spec,
+static mp_status lay_operands(mp_reduce_job *r, const mp_reduce_spec *spec,
                               mp_error *err)
 {
     mp_status status =
@@ -276,7 +316,8 @@ static mp_status lay_operands(reduce_job *r, const mp_reduce_spec *spec,
     return MP_OK;
 }
 
-static mp_status fill(reduce_job *r, const mp_reduce_spec *spec, mp_error *err)
+static mp_status fill(mp_reduce_job *r, const mp_reduce_spec *spec,
+                      mp_error *err)
 {
     r->naccs = spec->naccs;
     memcpy(r->init, spec->init, (size_t)spec->naccs * sizeof *r->init);
@@ -308,15 +349,19 @@ mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
     if (status != MP_OK)
         return status;
     mp_job *job;
-    status = mp__job_new(sizeof(reduce_job), &reduce_ops, pool, spec->kernel,
+    status = mp__job_new(sizeof(mp_reduce_job), &reduce_ops, pool, spec->kernel,
                          spec->nargs, spec->args, options, &job, err);
     if (status != MP_OK)
         return status;
-    ((reduce_job *)job)->fold = fold;
-    status = fill((reduce_job *)job, spec, err);
+    ((mp_reduce_job *)job)->fold = fold;
+    status = fill((mp_reduce_job *)job, spec, err);
+    if (status == MP_OK)
+        status = mp__reduce_choose((mp_reduce_job *)job, options, err);
     if (status != MP_OK) {
         mp__job_release(job);
         return status;
     }
+    if (mp__job_compiled(job))
+        job->ops = &native_ops;
     return mp__pool_queue(pool, job, options, out, err);
 }

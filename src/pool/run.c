@@ -5,21 +5,14 @@
 #include "core/state.h"
 #include "pool/chunks.h"
 #include "pool/invoke.h"
-#include "pool/job.h"
 #include "pool/pool.h"
-
-#define MAX_RUN_NDIM 3
-
-typedef struct run_job {
-    mp_job job;
-    mp_shape extent;
-} run_job;
+#include "pool/runjob.h"
 
 /* Stack indices of a session: its argument, the function, the arguments. */
 enum { FUNCTION = 2, FIRST = 3 };
 
 typedef struct session {
-    const run_job *run;
+    const mp_run_job *run;
     mp_chunks chunks;
     mp_arrays *arrays;
 } session;
@@ -39,8 +32,7 @@ static void push_arguments(lua_State *L, const session *s)
     }
 }
 
-/* The 1-based indices of item `flat`. */
-static void unravel(const mp_shape *extent, int64_t flat, int64_t *index)
+void mp__run_unravel(const mp_shape *extent, int64_t flat, int64_t *index)
 {
     for (int d = extent->ndim - 1; d > 0; d--) {
         index[d] = flat % extent->extent[d] + 1;
@@ -63,8 +55,8 @@ static void run_chunk(lua_State *L, session *s)
     const mp_shape *extent = &s->run->extent;
     mp_random *random = &mp_state_of(L)->random;
     int count = s->run->job.args.count;
-    int64_t index[MAX_RUN_NDIM];
-    unravel(extent, s->chunks.lo, index);
+    int64_t index[MP_RUN_NDIM];
+    mp__run_unravel(extent, s->chunks.lo, index);
     for (; s->chunks.at < s->chunks.hi; s->chunks.at++) {
         random->item = (uint64_t)s->chunks.at;
         lua_pushvalue(L, FUNCTION);
@@ -77,15 +69,21 @@ static void run_chunk(lua_State *L, session *s)
     }
 }
 
-static int run_session(lua_State *L)
+/* Function and arguments onto the stack. [-0, +n, e] */
+static void begin_session(lua_State *L, const session *s)
 {
-    session *s = lua_touserdata(L, 1);
     const mp_args *args = &s->run->job.args;
     int nargs = s->run->extent.ndim + args->count;
     mp__invoke_reserve(L, s->chunks.worker, args->nviews,
                        2 * nargs + LUA_MINSTACK);
     mp__invoke_push(L, s->run->job.kernel, nargs);
     push_arguments(L, s);
+}
+
+static int run_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    begin_session(L, s);
     while (mp__chunks_next(&s->chunks))
         run_chunk(L, s);
     return 0;
@@ -93,12 +91,40 @@ static int run_session(lua_State *L)
 
 static mp_status run_work(mp_worker *worker, mp_job *job, mp_error *err)
 {
-    session s = {.run = (run_job *)job, .arrays = worker->arrays};
+    session s = {.run = (mp_run_job *)job, .arrays = worker->arrays};
     mp__chunks_init(&s.chunks, worker, job);
     return mp__invoke_session(&s.chunks, run_session, &s, err);
 }
 
+static int replay_session(lua_State *L)
+{
+    session *s = lua_touserdata(L, 1);
+    begin_session(L, s);
+    run_chunk(L, s);
+    return 0;
+}
+
+static mp_status replay(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
+{
+    session *s = ud;
+    (void)job;
+    s->arrays = worker->arrays;
+    return mp__invoke_session(&s->chunks, replay_session, s, err);
+}
+
+mp_status mp__run_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
+                         mp_error *err)
+{
+    mp_job *job = chunks->job;
+    session s = {.run = (mp_run_job *)job, .chunks = *chunks};
+    s.chunks.lo = lo;
+    s.chunks.hi = hi;
+    s.chunks.at = lo;
+    return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
+}
+
 static const mp_job_ops run_ops = {run_work, NULL, NULL};
+static const mp_job_ops native_ops = {mp__run_native, NULL, NULL};
 
 mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
                        const mp_job_options *options, mp_job **out,
@@ -106,10 +132,10 @@ mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
 {
     int ndim = spec->extent.ndim;
     int64_t size;
-    if (ndim < 1 || ndim > MAX_RUN_NDIM)
+    if (ndim < 1 || ndim > MP_RUN_NDIM)
         return mp_error_set(err, MP_VALUE,
                             "an extent of %d dimensions: give 1 to %d", ndim,
-                            MAX_RUN_NDIM);
+                            MP_RUN_NDIM);
     for (int d = 0; d < ndim; d++) {
         if (spec->extent.extent[d] < 0)
             return mp_error_set(err, MP_VALUE,
@@ -120,11 +146,19 @@ mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
     if (status != MP_OK)
         return status;
     mp_job *job;
-    status = mp__job_new(sizeof(run_job), &run_ops, pool, spec->kernel,
+    status = mp__job_new(sizeof(mp_run_job), &run_ops, pool, spec->kernel,
                          spec->nargs, spec->args, options, &job, err);
     if (status != MP_OK)
         return status;
-    ((run_job *)job)->extent = spec->extent;
+    mp_run_job *run = (mp_run_job *)job;
+    run->extent = spec->extent;
     job->end = size;
+    status = mp__run_choose(run, options, err);
+    if (status != MP_OK) {
+        mp__job_release(job);
+        return status;
+    }
+    if (mp__job_compiled(job))
+        job->ops = &native_ops;
     return mp__pool_queue(pool, job, options, out, err);
 }

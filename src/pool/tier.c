@@ -46,15 +46,15 @@ void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel)
     spec->lanes = 1;
 }
 
-static mp_status refuse(const mp_job *job, mp_error *err)
+mp_status mp_refusal_error(const mp_refusal *refusal, const mp_kernel *kernel,
+                           mp_error *err)
 {
-    const mp_refusal *r = &job->native->refusal;
+    const char *hint = refusal->hint, *name = mp_kernel_name(kernel);
     mp_status status =
-        mp_error_set(err, MP_REFUSED, "it cannot be compiled: %s%s%s", r->what,
-                     r->hint[0] != '\0' ? "; " : "", r->hint);
+        mp_error_set(err, MP_REFUSED, "it cannot be compiled: %s%s%s",
+                     refusal->what, hint[0] != '\0' ? "; " : "", hint);
     if (err != NULL) {
-        const char *name = mp_kernel_name(job->kernel);
-        err->line = r->line;
+        err->line = refusal->line;
         memcpy(err->kernel, name, strlen(name) + 1);
     }
     return status;
@@ -87,7 +87,7 @@ mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
         status = mp_natives_get(job->kernel, job->pool->setup, spec, native,
                                 items, &job->native, err);
     if (status == MP_OK && native->required && !mp__job_compiled(job))
-        status = refuse(job, err);
+        status = mp_refusal_error(&job->native->refusal, job->kernel, err);
     return status;
 }
 
@@ -148,7 +148,7 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 _Static_assert(sizeof(_Atomic int) == sizeof(int),
                "compiled code reads mp_job.stop as an int");
 
-static void put_scalars(mp_native_run *run, const mp_args *args)
+void mp__tier_scalars(const mp_args *args, uint64_t *out)
 {
     int n = 0;
     for (int k = 0; k < args->count; k++) {
@@ -170,7 +170,7 @@ static void put_scalars(mp_native_run *run, const mp_args *args)
         case MP_KIND_STRING:
             break;
         }
-        run->scalars[n++] = bits;
+        out[n++] = bits;
     }
 }
 
@@ -180,7 +180,7 @@ mp_status mp__tier_run(mp_native_run *run, mp_worker *worker, mp_job *job,
     int lanes = job->native->lanes;
     mp__chunks_init(&run->chunks, worker, job);
     mp__chunks_begin_with(&run->chunks, FIRST_VECTORS * lanes, lanes);
-    put_scalars(run, &job->args);
+    mp__tier_scalars(&job->args, run->scalars);
     run->frame.scalars = run->scalars;
     run->frame.stop = (const int *)&job->stop;
     run->patience = lanes;

@@ -1,0 +1,544 @@
+/* Maps on the native tier: rows, masks, stops, and the turns that compiled code
+ * and the interpreter take. */
+#include "native_fixture.h"
+
+#define COUNT 1000
+
+/* ---- maps --------------------------------------------------------------- */
+
+/* Everything that a map with a fake compiler needs. */
+typedef struct test {
+    fake fake;
+    mp_compiler compiler;
+    mp_native_options native;
+    mp_job_options options;
+    mp_map_spec spec;
+    mp_arg args[3];
+    mp_error err;
+} test;
+
+static void begin(test *t, mp_native_code code, const char *source)
+{
+    memset(t, 0, sizeof *t);
+    begin_fake(&t->fake, &t->compiler, &t->native, code);
+    t->options.native = &t->native;
+    t->spec.kernel = make_kernel(source);
+    t->spec.args = t->args;
+}
+
+static mp_job *start(test *t, mp_pool *pool)
+{
+    mp_job *job = NULL;
+    assert_ok(mp_map_start(pool, &t->spec, &t->options, &job, &t->err),
+              &t->err);
+    return job;
+}
+
+/* Runs the map of the test; whether it was compiled. */
+static bool run(test *t, mp_pool *pool)
+{
+    mp_job *job = start(t, pool);
+    bool native = mp_job_native(job);
+    end_job(job, &t->err);
+    return native;
+}
+
+/* Code goes with its kernel, which workers that ran it may hold. */
+static void end(test *t, void **data)
+{
+    mp_kernel_release(t->spec.kernel);
+    mp_pool_free(*data);
+    *data = make_pool(2);
+    assert_int_equal(t->fake.released,
+                     t->fake.status == MP_OK ? t->fake.compiled : 0);
+}
+
+/* ---- code in C ---------------------------------------------------------- */
+
+static double get(const mp_frame *f, int k, int64_t i)
+{
+    double value;
+    memcpy(&value, f->at[k] + i * f->steps[k], sizeof value);
+    return value;
+}
+
+static void put(const mp_frame *f, int k, int64_t i, double value)
+{
+    memcpy(f->at[k] + i * f->steps[k], &value, sizeof value);
+}
+
+/* x + 10 * y + 1000 */
+static int32_t add_code(mp_frame *f)
+{
+    assert_true(f->count > 0);
+    for (int64_t i = 0; i < f->count; i++)
+        put(f, 2, i, get(f, 0, i) + 10 * get(f, 1, i) + 1000);
+    return MP_NATIVE_DONE;
+}
+
+/* What the kernel below says, but for the thousand: so one sees who did it. */
+#define ADD "function(x, y) return x + 10 * y end"
+
+/* Items with x >= 0 as above, from a vector of four with another one it fails.
+ * `where` comes last. */
+static int32_t fail_code(mp_frame *f)
+{
+    for (int64_t i = 0; i < f->count; i += 4) {
+        for (int64_t n = i; n < i + 4 && n < f->count; n++) {
+            if (f->at[3][n * f->steps[3]] != 0 && get(f, 0, n) < 0) {
+                f->failed = i;
+                return MP_NATIVE_FAILED;
+            }
+        }
+        for (int64_t n = i; n < i + 4 && n < f->count; n++) {
+            if (f->at[3][n * f->steps[3]] != 0)
+                put(f, 2, n, get(f, 0, n) + 10 * get(f, 1, n) + 1000);
+        }
+    }
+    return MP_NATIVE_DONE;
+}
+
+static int32_t endless_code(mp_frame *f)
+{
+    while (atomic_load((const _Atomic int *)f->stop) == MP_OK)
+        usleep(100);
+    return MP_NATIVE_STOPPED;
+}
+
+/* Copies the scalars: b, i, f, none. */
+static int32_t scalar_code(mp_frame *f)
+{
+    double number;
+    assert_int_equal(f->scalars[0], 1);
+    assert_int_equal((int64_t)f->scalars[1], -5);
+    memcpy(&number, &f->scalars[2], sizeof number);
+    for (int64_t i = 0; i < f->count; i++)
+        put(f, 0, i, number);
+    return MP_NATIVE_DONE;
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+/* Rows of every shape: merged, broadcast, strided, transposed. */
+static void rows_of_every_shape_are_run(void **data)
+{
+    enum { ROWS = 37, COLUMNS = 29 };
+    static double a[ROWS * COLUMNS], b[COLUMNS * ROWS], to[ROWS * COLUMNS * 2];
+    for (int i = 0; i < ROWS * COLUMNS; i++) {
+        a[i] = i;
+        b[i] = 2 * i;
+    }
+    for (int kind = 0; kind < 4; kind++) {
+        test t;
+        begin(&t, add_code, ADD);
+        mp_view x = matrix(a, MP_FLOAT64, ROWS, COLUMNS);
+        mp_view y = matrix(b, MP_FLOAT64, ROWS, COLUMNS);
+        mp_view out = matrix(to, MP_FLOAT64, ROWS, COLUMNS);
+        if (kind == 1)
+            y = vector(b, MP_FLOAT64, COLUMNS);
+        if (kind == 2) {
+            y.strides[0] = 8;
+            y.strides[1] = 8 * ROWS;
+        }
+        if (kind == 3) {
+            out.strides[0] = 16 * COLUMNS;
+            out.strides[1] = 16;
+        }
+        t.args[0].view = &x;
+        t.args[1].view = &y;
+        t.spec.nargs = 2;
+        t.spec.nouts = 1;
+        t.spec.outs = &out;
+        assert_true(run(&t, *data));
+        assert_ok(t.err.status, &t.err);
+        for (int r = 0; r < ROWS; r++) {
+            for (int c = 0; c < COLUMNS; c++) {
+                int i = r * COLUMNS + c;
+                int j = kind == 1 ? c : kind == 2 ? c * ROWS + r : i;
+                double got = to[kind == 3 ? 2 * i : i];
+                assert_true(got == a[i] + 10 * b[j] + 1000);
+            }
+        }
+        end(&t, data);
+    }
+}
+
+static void one_item_and_none_will_do(void **data)
+{
+    double x = 3, y = 4, to = 0;
+    test t;
+    begin(&t, add_code, ADD);
+    mp_view a = scalar(&x, MP_FLOAT64), b = scalar(&y, MP_FLOAT64);
+    mp_view out = scalar(&to, MP_FLOAT64);
+    t.args[0].view = &a;
+    t.args[1].view = &b;
+    t.spec.nargs = 2;
+    t.spec.nouts = 1;
+    t.spec.outs = &out;
+    assert_true(run(&t, *data));
+    assert_true(to == 1043);
+    b = out = vector(&to, MP_FLOAT64, 0);
+    assert_false(run(&t, *data));
+    assert_int_equal(t.fake.compiled, 1);
+    end(&t, data);
+}
+
+static void values_arrive_as_bits(void **data)
+{
+    double to[COUNT];
+    test t;
+    begin(&t, scalar_code, "function() return 0.0 end");
+    mp_view out = vector(to, MP_FLOAT64, COUNT);
+    mp_arg args[] = {{.value = bool_value(true)},
+                     {.value = int_value(-5)},
+                     {.value = float_value(0.25)},
+                     {.value = {.kind = MP_KIND_NIL}}};
+    t.spec.args = args;
+    t.spec.nargs = 4;
+    t.spec.nouts = 1;
+    t.spec.outs = &out;
+    assert_true(run(&t, *data));
+    for (int i = 0; i < COUNT; i++)
+        assert_true(to[i] == 0.25);
+    end(&t, data);
+}
+
+/* ---- failures ----------------------------------------------------------- */
+
+/* Two inputs, one output, and a mask. */
+typedef struct masked {
+    test t;
+    double x[COUNT], y[COUNT], to[COUNT];
+    uint8_t where[COUNT];
+    mp_view a, b, out, mask;
+} masked;
+
+static masked *begin_masked(const char *source)
+{
+    masked *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    begin(&m->t, fail_code, source);
+    for (int i = 0; i < COUNT; i++) {
+        m->x[i] = i;
+        m->y[i] = 1;
+        m->to[i] = -1;
+        m->where[i] = i % 3 != 0;
+    }
+    m->a = vector(m->x, MP_FLOAT64, COUNT);
+    m->b = vector(m->y, MP_FLOAT64, COUNT);
+    m->out = vector(m->to, MP_FLOAT64, COUNT);
+    m->mask = vector(m->where, MP_BOOL, COUNT);
+    m->t.args[0].view = &m->a;
+    m->t.args[1].view = &m->b;
+    m->t.spec.nargs = 2;
+    m->t.spec.nouts = 1;
+    m->t.spec.outs = &m->out;
+    m->t.spec.where = &m->mask;
+    return m;
+}
+
+static void end_masked(masked *m, void **data)
+{
+    end(&m->t, data);
+    free(m);
+}
+
+static void what_fails_is_interpreted(void **data)
+{
+    static const int strides[] = {1, 7, 100, 401};
+    for (size_t s = 0; s < sizeof strides / sizeof *strides; s++) {
+        masked *m = begin_masked(ADD);
+        for (int i = strides[s]; i < COUNT; i += strides[s])
+            m->x[i] = -i;
+        assert_true(run(&m->t, *data));
+        assert_ok(m->t.err.status, &m->t.err);
+        int interpreted = 0;
+        for (int i = 0; i < COUNT; i++) {
+            double wanted = m->where[i] ? m->x[i] + 10 : -1;
+            if (m->to[i] == wanted && m->where[i])
+                interpreted++;
+            else if (m->where[i])
+                assert_true(m->to[i] == wanted + 1000);
+            else
+                assert_true(m->to[i] == -1);
+            if (m->where[i] && m->x[i] < 0)
+                assert_true(m->to[i] == wanted);
+        }
+        assert_true(strides[s] == 1 ? interpreted > 600 : interpreted < 900);
+        end_masked(m, data);
+    }
+}
+
+static void an_error_is_the_interpreter_s(void **data)
+{
+    masked *m = begin_masked("function(x, y)\n"
+                             "  if x == -400 then error('it is 400') end\n"
+                             "  return x + 10 * y\nend");
+    m->x[100] = -1;
+    m->x[400] = -400;
+    assert_true(run(&m->t, *data));
+    assert_fails(m->t.err.status, MP_LUA, &m->t.err, "it is 400");
+    assert_int_equal(m->t.err.index, 400);
+    assert_int_equal(m->t.err.line, 2);
+    assert_true(m->to[100] == 9);
+    assert_works(*data);
+    end_masked(m, data);
+}
+
+/* An integer array that one float turns into a float one. */
+static int32_t integer_code(mp_frame *f)
+{
+    for (int64_t i = 0; i < f->count; i++) {
+        int64_t x;
+        memcpy(&x, f->at[0] + i * f->steps[0], sizeof x);
+        if (x == 600) {
+            f->failed = i / 4 * 4;
+            return MP_NATIVE_FAILED;
+        }
+        memcpy(f->at[1] + i * f->steps[1], &x, sizeof x);
+    }
+    return MP_NATIVE_DONE;
+}
+
+static void an_open_output_may_turn_into_floats(void **data)
+{
+    int64_t x[COUNT];
+    double to[COUNT];
+    test t;
+    begin(&t, integer_code, "function(x) return x == 600 and 0.5 or x end");
+    for (int i = 0; i < COUNT; i++)
+        x[i] = i;
+    mp_view in = vector(x, MP_INT64, COUNT), out = vector(to, MP_INT64, COUNT);
+    t.args[0].view = &in;
+    t.spec.nargs = 1;
+    t.spec.nouts = 1;
+    t.spec.outs = &out;
+    t.spec.open = 1;
+    mp_job *job = start(&t, *data);
+    assert_true(mp_job_native(job));
+    assert_true(mp_job_wait(job, -1));
+    assert_int_equal(mp_job_kind(job, 0), MP_KIND_FLOAT);
+    assert_ok(end_job(job, &t.err), &t.err);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(to[i] == (i == 600 ? 0.5 : i));
+    end(&t, data);
+}
+
+/* ---- stopping ----------------------------------------------------------- */
+
+static void a_stop_reaches_the_code(void **data)
+{
+    masked *m = begin_masked(ADD);
+    m->t.fake.code = endless_code;
+    mp_job *job = start(&m->t, *data);
+    await_running(job);
+    mp_job_stop(job, MP_CANCELLED);
+    assert_fails(end_job(job, &m->t.err), MP_CANCELLED, &m->t.err, "");
+    m->t.options.timeout = 0.01;
+    job = start(&m->t, *data);
+    assert_fails(end_job(job, &m->t.err), MP_TIMEOUT, &m->t.err, "0.01 s");
+    assert_int_equal(m->t.fake.compiled, 1);
+    assert_works(*data);
+    end_masked(m, data);
+}
+
+/* The interpreter does not end either. */
+static void a_stop_reaches_a_replay(void **data)
+{
+    masked *m = begin_masked("function(x, y) if x < 0 then while true do end "
+                             "end return x end");
+    m->x[400] = -400;
+    m->t.options.timeout = 0.02;
+    assert_true(run(&m->t, *data));
+    assert_fails(m->t.err.status, MP_TIMEOUT, &m->t.err, "0.02 s");
+    assert_works(*data);
+    end_masked(m, data);
+}
+
+/* ---- what is kept ------------------------------------------------------- */
+
+static void code_is_made_once(void **data)
+{
+    masked *m = begin_masked(ADD);
+    for (int i = 0; i < 5; i++)
+        assert_true(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 1);
+    m->t.native.lanes = 2;
+    assert_true(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 2);
+    m->t.spec.where = NULL;
+    m->t.fake.code = add_code;
+    assert_true(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 3);
+    end_masked(m, data);
+}
+
+/* Only a few specialisations are kept, but all are given back. */
+static void the_oldest_code_goes(void **data)
+{
+    char cells[COUNT] = {0};
+    double y[10] = {0}, to[10];
+    test t;
+    begin(&t, scalar_code, ADD);
+    t.fake.code = add_code;
+    mp_view out = vector(to, MP_FLOAT64, 10), b = vector(y, MP_FLOAT64, 10);
+    t.args[1].view = &b;
+    t.spec.nargs = 2;
+    t.spec.nouts = 1;
+    t.spec.outs = &out;
+    int calls = 0;
+    for (int lanes = 1; lanes <= 64; lanes *= 2) {
+        for (int dtype = 0; dtype <= MP_FLOAT64; dtype++) {
+            mp_view a = vector(cells, (mp_dtype)dtype, 10);
+            t.args[0].view = &a;
+            t.native.lanes = lanes;
+            bool native = run(&t, *data);
+            assert_int_equal(native, dtype != MP_FLOAT16);
+            calls += native;
+        }
+    }
+    assert_int_equal(t.fake.compiled, calls);
+    assert_true(t.fake.released >= calls - 66);
+    end(&t, data);
+}
+
+static void a_few_items_are_not_worth_it(void **data)
+{
+    masked *m = begin_masked(ADD);
+    mp_kernel *first = m->t.spec.kernel;
+    m->t.native.least = 3 * COUNT;
+    assert_false(run(&m->t, *data));
+    assert_false(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 0);
+    assert_true(run(&m->t, *data));
+    m->t.spec.kernel = make_kernel(ADD);
+    m->t.native.required = true;
+    assert_true(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 2);
+    mp_kernel_release(first);
+    end_masked(m, data);
+}
+
+/* ---- refusals ----------------------------------------------------------- */
+
+static void a_refusal_is_kept_and_told(void **data)
+{
+    masked *m = begin_masked("function(x, y) --[[refuse]] return x + 1 end");
+    for (int i = 0; i < 2; i++) {
+        mp_job *job = start(&m->t, *data);
+        assert_false(mp_job_native(job));
+        assert_non_null(mp_job_refusal(job));
+        assert_int_equal(mp_job_refusal(job)->line, 7);
+        assert_string_equal(mp_job_refusal(job)->what, "it is refused");
+        assert_ok(end_job(job, &m->t.err), &m->t.err);
+    }
+    assert_true(m->to[400] == 401);
+    m->t.native.required = true;
+    mp_job *job;
+    assert_fails(
+        mp_map_start(*data, &m->t.spec, &m->t.options, &job, &m->t.err),
+        MP_REFUSED, &m->t.err, "cannot be compiled: it is refused");
+    assert_int_equal(m->t.err.line, 7);
+    assert_string_equal(m->t.err.kernel, "kernel");
+    end_masked(m, data);
+}
+
+static void a_machine_may_refuse(void **data)
+{
+    masked *m = begin_masked(ADD);
+    m->t.fake.status = MP_VALUE;
+    for (int i = 0; i < 2; i++) {
+        mp_job *job = start(&m->t, *data);
+        assert_string_equal(mp_job_refusal(job)->what, "no executable pages");
+        assert_ok(end_job(job, &m->t.err), &m->t.err);
+    }
+    assert_int_equal(m->t.fake.compiled, 1);
+    end_masked(m, data);
+}
+
+static void a_compiler_may_fail(void **data)
+{
+    masked *m = begin_masked(ADD);
+    mp_job *job;
+    m->t.fake.status = MP_CANCELLED;
+    for (int i = 0; i < 2; i++)
+        assert_fails(
+            mp_map_start(*data, &m->t.spec, &m->t.options, &job, &m->t.err),
+            MP_CANCELLED, &m->t.err, "no executable pages");
+    assert_int_equal(m->t.fake.compiled, 2);
+    m->t.native.lanes = 3;
+    assert_fails(
+        mp_map_start(*data, &m->t.spec, &m->t.options, &job, &m->t.err),
+        MP_VALUE, &m->t.err, "3 lanes");
+    end_masked(m, data);
+}
+
+static void types_are_told_without_code(void **data)
+{
+    float x[1] = {0};
+    test t;
+    begin(&t, add_code, ADD);
+    mp_view a = vector(x, MP_FLOAT32, 1);
+    t.args[0].view = &a;
+    t.args[1].value = int_value(1);
+    t.spec.nargs = 2;
+    int nouts;
+    mp_dtype dtypes[MP_MAX_ARGS];
+    mp_refusal why;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mp_map_types(*data, &t.spec, &nouts, dtypes, &why, &t.err),
+                  &t.err);
+        assert_int_equal(nouts, 1);
+        assert_int_equal(dtypes[0], MP_FLOAT32);
+    }
+    a.swapped = true;
+    assert_ok(mp_map_types(*data, &t.spec, &nouts, dtypes, &why, &t.err),
+              &t.err);
+    assert_int_equal(nouts, -1);
+    assert_non_null(strstr(why.what, "byte order"));
+    end(&t, data);
+}
+
+static void the_trace_says_the_tier(void **data)
+{
+    masked *m = begin_masked(ADD);
+    mp_worker_stats stats;
+    int64_t native = 0, items = 0;
+    mp_span span;
+    assert_true(run(&m->t, *data));
+    for (int w = 0; w < 2; w++) {
+        mp_pool_stats(*data, w, &stats);
+        native += stats.native;
+        items += stats.items;
+        assert_int_equal(stats.states, 0);
+        if (mp_pool_trace(*data, w, &span, 1) == 1)
+            assert_true(span.native);
+    }
+    assert_int_equal(native, COUNT);
+    assert_int_equal(items, COUNT);
+    assert_works(*data);
+    end_masked(m, data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(rows_of_every_shape_are_run),
+        POOL_TEST(one_item_and_none_will_do),
+        POOL_TEST(values_arrive_as_bits),
+        POOL_TEST(what_fails_is_interpreted),
+        POOL_TEST(an_error_is_the_interpreter_s),
+        POOL_TEST(an_open_output_may_turn_into_floats),
+        POOL_TEST(a_stop_reaches_the_code),
+        POOL_TEST(a_stop_reaches_a_replay),
+        POOL_TEST(code_is_made_once),
+        POOL_TEST(the_oldest_code_goes),
+        POOL_TEST(a_few_items_are_not_worth_it),
+        POOL_TEST(a_refusal_is_kept_and_told),
+        POOL_TEST(a_machine_may_refuse),
+        POOL_TEST(a_compiler_may_fail),
+        POOL_TEST(types_are_told_without_code),
+        POOL_TEST(the_trace_says_the_tier),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
