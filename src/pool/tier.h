@@ -35,6 +35,10 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 
 /* ---- compiled code at work ---------------------------------------------- */
 
+/* The arguments that are the same for all items, as code has them in
+ * frame->scalars. */
+void mp__tier_scalars(const mp_args *args, uint64_t *out);
+
 /* What a worker needs to run rows of items. The job's kind fills in what the
  * code gets; `replay` computes items again on the interpreted tier. */
 typedef struct mp_native_run {
