@@ -4,6 +4,7 @@
 #include <fenv.h>
 #include <locale.h>
 
+#include "native/explain.h"
 #include "native/passes.h"
 #include "native/proto_print.h"
 #include "native/reader.h"
@@ -30,6 +31,7 @@ typedef struct driving {
     mp_stage last;
     FILE *print;
     mp_driven *out;
+    mp_explain *explain; /* NULL: nothing is to be explained */
 } driving;
 
 /* Checks what a pass has left; whether to go on. */
@@ -42,6 +44,10 @@ static bool go_on(const driving *d, mp_stage stage)
     if (func->nnodes > MOST_NODES)
         mp__unit_refuse(func->unit, 0, "split it into several kernels",
                         "the kernel is too large to be compiled");
+    if (d->explain != NULL && stage == MP_STAGE_INFER)
+        mp__explain_inferred(d->explain, func);
+    if (d->explain != NULL && stage == MP_STAGE_DIVERGE)
+        mp__explain_diverged(d->explain, func);
     if (stage < d->last)
         return true;
     if (d->print != NULL)
@@ -56,15 +62,17 @@ static void emit(const driving *d)
     if (out->size > MP_MOST_IR)
         mp__unit_refuse(out->func->unit, 0, "split it into several kernels",
                         "the kernel is too large to be compiled");
-    if (d->print != NULL)
+    if (d->print != NULL && d->last == MP_STAGE_EMIT)
         fputs(out->ir, d->print);
 }
 
 static void run(mp_unit *unit, void *ud)
 {
-    const driving *d = ud;
+    driving *d = ud;
     mp_driven *out = d->out;
     const mp_closure *closure = mp__reader_run(unit, d->kernel, d->setup);
+    if (d->last == MP_STAGE_EXPLAIN)
+        d->explain = mp__explain_new(unit, d->kernel, closure);
     if (d->last == MP_STAGE_BYTECODE) {
         if (d->print != NULL)
             mp__proto_print(closure->proto, d->print);
@@ -85,8 +93,11 @@ static void run(mp_unit *unit, void *ud)
     mp__mask_run(out->func);
     mp__ir_order(out->func);
     mp__ir_sweep(out->func);
-    if (go_on(d, MP_STAGE_MASK))
-        emit(d);
+    if (!go_on(d, MP_STAGE_MASK))
+        return;
+    emit(d);
+    if (d->explain != NULL && d->print != NULL)
+        mp__explain_print(d->explain, out->func, d->print);
 }
 
 mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,

@@ -1,6 +1,8 @@
-/* Refusals as text. */
-#include "native/refusal.h"
+/* Refusals as text: the caret is below what the reason names, where the line
+ * has it, and else below the first word, since bytecode knows lines only. */
+#include "moonpool.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/kernel.h"
@@ -91,8 +93,7 @@ static bool find_line(const mp_kernel *kernel, int number, mp_line *line)
     return false;
 }
 
-void mp__refusal_print(const mp_refusal *refusal, const mp_kernel *kernel,
-                       FILE *to)
+static void print(const mp_refusal *refusal, const mp_kernel *kernel, FILE *to)
 {
     mp_line line;
     fprintf(to, "%s\n", refusal->what);
@@ -106,4 +107,20 @@ void mp__refusal_print(const mp_refusal *refusal, const mp_kernel *kernel,
     }
     if (refusal->hint[0] != '\0')
         fprintf(to, "%s\n", refusal->hint);
+}
+
+mp_status mp_refusal_text(const mp_refusal *refusal, const mp_kernel *kernel,
+                          char **text, size_t *size, mp_error *err)
+{
+    FILE *to = open_memstream(text, size);
+    bool written = to != NULL;
+    if (written) {
+        print(refusal, kernel, to);
+        written = ferror(to) == 0;
+        written = fclose(to) == 0 && written;
+        if (!written)
+            free(*text);
+    }
+    return written ? MP_OK
+                   : mp_error_set(err, MP_NO_MEMORY, "no memory for a text");
 }
