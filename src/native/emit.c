@@ -1,7 +1,7 @@
 /* LLVM IR: a function that runs a kernel for all items of a frame.
  *
  *     define i32 @kernel(ptr %frame) {
- *     entry:     what is the same for all items is loaded
+ *     entry:     what is the same for all items is loaded and worked out
  *     strip:     some thousand items; then the flag to stop is looked at
  *     vector:    as many items as there are lanes, from %i on
  *       fast:      the elements of a whole vector are loaded, or
@@ -101,19 +101,50 @@ static void look_at(mp_emit *e, const mp_node *node)
         e->wanted[node->mask->id] = true;
     if (node->op == MP_OP_STORE && e->spec->form == MP_FORM_MAP)
         e->partial = true;
-    for (int k = 0; k < node->nargs && wants_vectors(e, node); k++)
+    if (!wants_vectors(e, node))
+        return;
+    bool run = (node->op == MP_OP_LOAD || node->op == MP_OP_STORE) &&
+               mp__emit_is_run(e, node);
+    for (int k = run ? 2 : 0; k < node->nargs; k++)
         e->wanted[node->args[k]->id] = true;
+}
+
+/* Whether a node is the same for all vectors: it is worked out before them,
+ * checks and all, if it is for each item in any case. */
+static bool is_once(const mp_emit *e, const mp_node *node)
+{
+    if (node->op == MP_OP_PARAM) {
+        const mp_param *param = &e->spec->params[node->as.index];
+        return param->kind == MP_PARAM_UNIFORM ||
+               param->kind == MP_PARAM_ARRAY ||
+               (param->kind == MP_PARAM_INDEX &&
+                param->dim < e->spec->ndim - 1);
+    }
+    if (node->op == MP_OP_PHI || node->op == MP_OP_POLL ||
+        node->op == MP_OP_ENTRY_MASK || node->mask != NULL ||
+        (mp__ir_effects(node->op) & (MP_EFFECT_R | MP_EFFECT_W)) != 0)
+        return false;
+    if (node->shape != MP_SHAPE_UNIFORM)
+        return false;
+    for (int k = 0; k < node->nargs; k++) {
+        if (!e->once[node->args[k]->id])
+            return false;
+    }
+    return true;
 }
 
 /* What is to be known of a function before its first line is written. */
 static void look(mp_emit *e)
 {
-    e->partial = e->spec->masked || e->spec->form == MP_FORM_RUN;
+    e->partial = e->spec->masked || e->spec->form != MP_FORM_MAP;
     for (int k = 0; k < e->func->norder; k++) {
         const mp_node *node = e->func->order[k]->first;
         for (; node != NULL; node = node->next)
             look_at(e, node);
     }
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next)
+        e->once[node->id] = is_once(e, node);
 }
 
 static void init(mp_emit *e, mp_func *func)
@@ -136,6 +167,7 @@ static void init(mp_emit *e, mp_func *func)
         .vectors = mp__unit_alloc(unit, nnodes * sizeof *e->vectors),
         .raw = mp__unit_alloc(unit, nnodes * sizeof *e->raw),
         .wanted = mp__unit_alloc(unit, nnodes * sizeof *e->wanted),
+        .once = mp__unit_alloc(unit, nnodes * sizeof *e->once),
     };
     e->bits = e->lanes == 1 || func->spec->isa == MP_ISA_AVX512;
     for (int k = 0; k < func->norder; k++)
@@ -219,8 +251,10 @@ static void emit_block(mp_emit *e, const mp_block *block)
 {
     e->out = &e->blocks[block->order];
     e->label = block_label(e, block);
-    for (const mp_node *node = block->first; node != NULL; node = node->next)
-        emit_node(e, node);
+    for (const mp_node *node = block->first; node != NULL; node = node->next) {
+        if (!e->once[node->id])
+            emit_node(e, node);
+    }
     emit_end(e, block);
     e->ends[block->order] = e->label;
 }
@@ -251,15 +285,32 @@ static void write_block(mp_emit *e, const mp_block *block)
 
 /* ---- around the blocks -------------------------------------------------- */
 
+/* What fails here fails for the first item. */
+static void emit_once(mp_emit *e)
+{
+    e->item = "0";
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next) {
+        if (!e->once[node->id])
+            continue;
+        if (node->op == MP_OP_PARAM)
+            mp__emit_param(e, node);
+        else
+            emit_node(e, node);
+    }
+}
+
 static void write_start(mp_emit *e)
 {
     e->out = &e->text;
     mp__write(&e->text, "define i32 @kernel(ptr %%frame) nounwind {\n");
     mp__emit_label(e, "entry");
     mp__emit_prologue(e);
+    emit_once(e);
+    const char *first = e->label;
     mp__emit_jump(e, "strip");
     mp__emit_label(e, "strip");
-    mp__emit_line(e, "%%start = phi i64 [ 0, %%entry ], [ %%end, %%look ]");
+    mp__emit_line(e, "%%start = phi i64 [ 0, %%%s ], [ %%end, %%look ]", first);
     mp__emit_line(e, "%%full = add i64 %%start, %d", STRIP);
     mp__emit_line(e, "%%short = icmp sle i64 %%count, %%full");
     mp__emit_line(e, "%%end = select i1 %%short, i64 %%count, i64 %%full");

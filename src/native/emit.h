@@ -32,6 +32,7 @@ typedef struct mp_emit {
     const char **vectors;
     const char **raw;    /* by node: an element as it is stored, or NULL */
     bool *wanted;        /* by node: whether the vector is used */
+    bool *once;          /* by node: whether it is the same for all vectors */
     mp_writer fail_line; /* operands of the PHIs of the failing exit */
     mp_writer fail_item;
     const char *item;  /* first item of the vector: "%i", or "0" */
@@ -84,6 +85,8 @@ const char *mp__emit_iota(mp_emit *e);
 
 /* The operand of a node; wide it is its vector. */
 const char *mp__emit_use(mp_emit *e, const mp_node *node, bool wide);
+/* The vector, made on the spot where there is none. */
+const char *mp__emit_spread(mp_emit *e, const mp_node *node);
 /* The same as an i1 or <N x i1>. */
 const char *mp__emit_bits(mp_emit *e, const mp_node *node, bool wide);
 /* The same as a float, converted where it is an int. */
@@ -143,6 +146,8 @@ void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
 void mp__emit_arrays(mp_emit *e);
 /* LEN, SIZE, ROW, LOAD, STORE and ITEM. */
 void mp__emit_array_op(mp_emit *e, const mp_node *node);
+/* Whether a LOAD or STORE is of elements that lie one behind the other. */
+bool mp__emit_is_run(const mp_emit *e, const mp_node *node);
 
 /* ---- emit_frame.c ------------------------------------------------------- */
 
@@ -155,6 +160,8 @@ void mp__emit_epilogue(mp_emit *e);
 
 /* ---- emit_vector.c ------------------------------------------------------ */
 
+/* Sets a parameter: one of all vectors before the first of them. */
+void mp__emit_param(mp_emit *e, const mp_node *node);
 /* What is loaded for each vector. */
 void mp__emit_elements(mp_emit *e);
 /* Stores the results of a vector. */

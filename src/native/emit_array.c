@@ -107,6 +107,12 @@ static const char *spread(mp_emit *e, const char *value, bool wide)
     return wide ? mp__emit_splat(e, "i64", value) : value;
 }
 
+/* Of a run the vectors are made on the way that is rarely gone. */
+static const char *operand(mp_emit *e, const mp_node *node, bool wide)
+{
+    return wide ? mp__emit_spread(e, node) : mp__emit_use(e, node, false);
+}
+
 /* The offset of what an array has at an index, after a check of that; in lanes
  * that are off it is anything. */
 static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
@@ -115,9 +121,9 @@ static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
     const char *type = ints(e, wide);
     const char *bound = mp__write_text(e->unit, "%%bound%d.%d", array->root,
                                        dimension(e, array));
-    const char *from0 = mp__emit_let(e, "sub %s %s, %s", type,
-                                     mp__emit_use(e, node->args[1], wide),
-                                     spread(e, "1", wide));
+    const char *from0 =
+        mp__emit_let(e, "sub %s %s, %s", type, operand(e, node->args[1], wide),
+                     spread(e, "1", wide));
     const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
                                    spread(e, bound, wide));
     mp__emit_check(e, node, bad, wide);
@@ -126,7 +132,7 @@ static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
     const char *offset = mp__emit_let(e, "mul %s %s, %s", type, from0,
                                       spread(e, stride_of(e, array), wide));
     return mp__emit_let(e, "add %s %s, %s", type, offset,
-                        mp__emit_use(e, array, wide));
+                        operand(e, array, wide));
 }
 
 static bool is_uniform(const mp_emit *e, const mp_node *node)
@@ -134,12 +140,12 @@ static bool is_uniform(const mp_emit *e, const mp_node *node)
     return e->lanes == 1 || node->shape == MP_SHAPE_UNIFORM;
 }
 
-/* Whether the lanes' elements lie one behind the other. */
-static bool is_run(const mp_emit *e, const mp_node *node)
+bool mp__emit_is_run(const mp_emit *e, const mp_node *node)
 {
     const mp_node *index = node->args[1];
-    return is_uniform(e, node->args[0]) && index->shape == MP_SHAPE_LINEAR &&
-           index->step == 1 && param_of(e, node->args[0])->packed;
+    return e->lanes > 1 && is_uniform(e, node->args[0]) &&
+           index->shape == MP_SHAPE_LINEAR && index->step == 1 &&
+           param_of(e, node->args[0])->packed;
 }
 
 /* The offset of the first lane's element of a run, and whether all lanes'
@@ -221,7 +227,7 @@ static void load(mp_emit *e, const mp_node *node)
         const char *from = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
                                         data_of(e, array), offset);
         raw = mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
-    } else if (is_run(e, node)) {
+    } else if (mp__emit_is_run(e, node)) {
         raw = load_run(e, node, dtype);
     } else {
         const char *offsets = offset_at(e, node, true);
@@ -340,7 +346,7 @@ static void store(mp_emit *e, const mp_node *node)
         return;
     }
     const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, true);
-    if (is_run(e, node)) {
+    if (mp__emit_is_run(e, node)) {
         store_run(e, node, raw, dtype);
         return;
     }

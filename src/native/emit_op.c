@@ -150,6 +150,43 @@ static const char *power(mp_emit *e, const mp_node *node, bool wide)
     return mp__emit_call(e, "pow", 2, args, wide);
 }
 
+/* An int times 2^k, or one more or less: vectors of 64-bit integers are
+ * multiplied in eight steps below AVX-512. */
+static const char *small_multiple(mp_emit *e, const mp_node *node, bool wide)
+{
+    int64_t by = 0;
+    const mp_node *other = node->args[0];
+    if (!const_int(node->args[1], &by)) {
+        other = node->args[1];
+        if (!const_int(node->args[0], &by))
+            return NULL;
+    }
+    if (!wide || by < 2)
+        return NULL;
+    int shift = 0;
+    while (shift < 62 && ((int64_t)1 << shift) < by - 1)
+        shift++;
+    int64_t rest = by - ((int64_t)1 << shift);
+    if (rest < -1 || rest > 1)
+        return NULL;
+    const char *type = int_type(e, true);
+    const char *x = mp__emit_use(e, other, true);
+    const char *value =
+        mp__emit_let(e, "shl %s %s, %s", type, x, constant(e, shift, true));
+    if (rest == 0)
+        return value;
+    return mp__emit_let(e, "%s %s %s, %s", rest > 0 ? "add" : "sub", type,
+                        value, x);
+}
+
+static const char *multiply(mp_emit *e, const mp_node *node, bool wide)
+{
+    const char *value = NULL;
+    if (node->type == MP_TYPE_INT)
+        value = small_multiple(e, node, wide);
+    return value != NULL ? value : basic(e, node, "mul", wide);
+}
+
 /* ---- bits --------------------------------------------------------------- */
 
 /* A shift by a constant: to the left where `by` is positive. */
@@ -352,7 +389,7 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_SUB:
         return basic(e, node, "sub", wide);
     case MP_OP_MUL:
-        return basic(e, node, "mul", wide);
+        return multiply(e, node, wide);
     case MP_OP_DIV:
         return basic(e, node, "div", wide);
     case MP_OP_POW:

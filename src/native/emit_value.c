@@ -194,6 +194,14 @@ void mp__emit_set(mp_emit *e, const mp_node *node, const char *value, bool wide)
     }
 }
 
+const char *mp__emit_spread(mp_emit *e, const mp_node *node)
+{
+    const char *vector = mp__emit_use(e, node, true);
+    if (vector != NULL || e->lanes == 1)
+        return vector;
+    return spread(e, node, mp__emit_use(e, node, false));
+}
+
 const char *mp__emit_use(mp_emit *e, const mp_node *node, bool wide)
 {
     if (wide && e->lanes > 1)

@@ -193,7 +193,7 @@ static const char *param_value(mp_emit *e, const mp_node *node)
     return mp__emit_of_bits(e, value, e->lanes > 1);
 }
 
-static void set_param(mp_emit *e, const mp_node *node)
+void mp__emit_param(mp_emit *e, const mp_node *node)
 {
     const mp_param *p = &e->spec->params[node->as.index];
     if (node->type == MP_TYPE_NIL || node->type == MP_TYPE_REF)
@@ -230,8 +230,8 @@ void mp__emit_elements(mp_emit *e)
     e->entry = e->lanes > 1 && e->partial ? e->on : NULL;
     const mp_node *node = e->func->entry->first;
     for (; node != NULL; node = node->next) {
-        if (node->op == MP_OP_PARAM)
-            set_param(e, node);
+        if (node->op == MP_OP_PARAM && !e->once[node->id])
+            mp__emit_param(e, node);
     }
 }
 
