@@ -75,7 +75,7 @@ static void open_outputs(mp_builder *b, int count)
                         count, MP_MAX_ARGS);
     b->spec->noutputs = count;
     for (int k = 0; k < count; k++)
-        b->spec->outputs[k].open = true;
+        b->spec->outputs[k] = (mp_output){.open = true};
 }
 
 static void add_result(mp_builder *b, int index, mp_node *value)

@@ -35,6 +35,9 @@ static char *list(const char *source, const char *types, int lanes)
 {
     listing l = {.kernel = compile_kernel(source), .spec = make_spec(types)};
     l.spec.lanes = lanes;
+    /* Nobody has to fill in what is not asked for. */
+    if (l.spec.noutputs < 0)
+        memset(l.spec.outputs, 0xA5, sizeof l.spec.outputs);
     l.spec.isa = lanes == 1 ? MP_ISA_SCALAR : MP_ISA_AVX2;
     l.to = open_memstream(&l.text, &l.size);
     assert_non_null(l.to);
@@ -205,6 +208,16 @@ static void hoisting_and_masks_are_told(void **data)
     (void)data;
 }
 
+static void a_new_result_is_packed(void **data)
+{
+    check_list("function(x) return x > 1 end", "f4 -> ?", 8,
+               "kernel 'kernel': native code for avx2, 8 items at once\n"
+               "  x: an element of float32, packed\n"
+               "  result 1: bool, packed\n"
+               "    1 varying | function(x) return x > 1 end\n");
+    (void)data;
+}
+
 /* ---- refusals ----------------------------------------------------------- */
 
 static void check_refusal(const char *source, int line, const char *what,
@@ -286,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_kernel_is_listed),
         cmocka_unit_test(accesses_are_told),
         cmocka_unit_test(hoisting_and_masks_are_told),
+        cmocka_unit_test(a_new_result_is_packed),
         cmocka_unit_test(a_caret_is_under_the_place),
         cmocka_unit_test(odd_text_is_shown),
     };
