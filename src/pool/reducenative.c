@@ -1,0 +1,284 @@
+/* Reductions on the native tier: compiled code goes along rows of elements,
+ * with the accumulators of a block in its registers.
+ *
+ * Where a block has MP_LANES accumulators the code has as many lanes: the
+ * first element of a row belongs to lane 0. So the accumulators are turned
+ * where a row ends in the middle of them. */
+#include <string.h>
+
+#include "core/kernel.h"
+#include "pool/combine.h"
+#include "pool/pool.h"
+#include "pool/reducejob.h"
+#include "pool/tier.h"
+
+/* ---- what it is compiled for -------------------------------------------- */
+
+static mp_layout layout_of(const mp_loop *loop, int operand)
+{
+    int last = loop->ndim - 1;
+    const mp_operand *o = &loop->operands[operand];
+    if (o->strides[last] == mp_dtype_size(o->dtype) || loop->extent[last] == 1)
+        return MP_LAYOUT_PACKED;
+    return o->strides[last] == 0 ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
+}
+
+static const char *describe_arg(const mp_reduce_job *r, int k, mp_param *param)
+{
+    const mp_arg *arg = &r->job.args.arg[k];
+    if (arg->view == NULL)
+        return mp__tier_param(arg->value, param) ? NULL
+                                                 : "strings are not compiled";
+    *param = (mp_param){
+        .kind = MP_PARAM_ELEMENT,
+        .dtype = arg->view->dtype,
+        .layout = layout_of(&r->loop, r->operand[k]),
+    };
+    return mp__tier_obstacle(arg->view->dtype, arg->view->swapped);
+}
+
+static const char *describe(const mp_reduce_job *r, mp_spec *spec)
+{
+    mp__tier_spec(spec, MP_FORM_REDUCE, r->job.kernel);
+    spec->lanes = r->fold.lanes;
+    for (int k = 0; k < r->naccs; k++)
+        spec->params[k] =
+            (mp_param){.kind = MP_PARAM_ACC, .scalar = r->init[k].kind};
+    int nargs = r->job.args.count;
+    const char *obstacle = NULL;
+    for (int k = 0; obstacle == NULL && k < nargs; k++)
+        obstacle = describe_arg(r, k, &spec->params[r->naccs + k]);
+    spec->nparams = r->naccs + nargs;
+    return obstacle;
+}
+
+mp_status mp__reduce_choose(mp_reduce_job *reduce,
+                            const mp_job_options *options, mp_error *err)
+{
+    mp_spec spec;
+    if (options == NULL || options->native == NULL)
+        return MP_OK;
+    const char *obstacle = describe(reduce, &spec);
+    return mp__tier_choose(&reduce->job, options, &spec, obstacle,
+                           reduce->loop.size, err);
+}
+
+/* ---- accumulators ------------------------------------------------------- */
+
+/* What the code keeps of an accumulator, which is a float where `dtype` says
+ * so. */
+static uint64_t to_bits(mp_value value, mp_dtype dtype)
+{
+    uint64_t bits = 0;
+    if (value.kind == MP_KIND_BOOL)
+        return value.as.b;
+    if (value.kind == MP_KIND_INT && dtype != MP_FLOAT64)
+        return (uint64_t)value.as.i;
+    double f = value.kind == MP_KIND_INT ? (double)value.as.i : value.as.f;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static mp_value to_value(uint64_t bits, mp_dtype dtype)
+{
+    mp_value value = {.kind = MP_KIND_INT};
+    if (dtype == MP_BOOL) {
+        value.kind = MP_KIND_BOOL;
+        value.as.b = bits != 0;
+    } else if (dtype == MP_INT64) {
+        value.as.i = (int64_t)bits;
+    } else {
+        value.kind = MP_KIND_FLOAT;
+        memcpy(&value.as.f, &bits, sizeof value.as.f);
+    }
+    return value;
+}
+
+/* Combines the first `count` of an accumulator's lanes. */
+static mp_value combine_lanes(mp_combine how, const uint64_t *accs,
+                              int64_t count, mp_dtype dtype)
+{
+    uint64_t bits;
+    if (count == 1)
+        return to_value(accs[0], dtype);
+    if (dtype == MP_INT64) {
+        int64_t ints[MP_LANES];
+        memcpy(ints, accs, (size_t)count * sizeof *ints);
+        mp__combine_ints(how, ints, count);
+        bits = (uint64_t)ints[0];
+    } else {
+        double doubles[MP_LANES];
+        memcpy(doubles, accs, (size_t)count * sizeof *doubles);
+        mp__combine_doubles(how, doubles, count);
+        memcpy(&bits, &doubles[0], sizeof bits);
+    }
+    return to_value(bits, dtype);
+}
+
+/* ---- at work ------------------------------------------------------------ */
+
+/* No more blocks than these are replayed at a failure. */
+#define MOST_PATIENCE 64
+
+typedef struct reduce_run {
+    const mp_reduce_job *reduce;
+    mp_chunks chunks;
+    mp_cursor cursor;
+    mp_frame frame;
+    int64_t steps[MP_MAX_ARGS];
+    uint64_t init[MP_MAX_ARGS];
+    /* The lanes of each accumulator, then values for all elements. */
+    uint64_t scalars[MP_LANES * MP_MAX_ARGS];
+    int64_t patience; /* how many blocks are replayed at the next failure */
+} reduce_run;
+
+static void begin(reduce_run *run, struct mp_worker *worker, mp_job *job)
+{
+    const mp_reduce_job *r = (const mp_reduce_job *)job;
+    const mp_loop *loop = &r->loop;
+    run->reduce = r;
+    run->patience = 1;
+    mp__chunks_init(&run->chunks, worker, job);
+    for (int i = 0; i < loop->noperands; i++)
+        run->steps[i] = loop->operands[i].strides[loop->ndim - 1];
+    for (int k = 0; k < r->naccs; k++)
+        run->init[k] = to_bits(r->init[k], job->native->outputs[k]);
+    mp__tier_scalars(&job->args, &run->scalars[r->fold.lanes * r->naccs]);
+    run->frame = (mp_frame){.at = run->cursor.at,
+                            .steps = run->steps,
+                            .scalars = run->scalars,
+                            .stop = (const int *)&job->stop};
+}
+
+/* Makes lane `by` the first one. */
+static void turn(reduce_run *run, int64_t by)
+{
+    uint64_t lanes[MP_LANES];
+    size_t count = (size_t)by, rest = MP_LANES - count;
+    if (run->reduce->fold.lanes == 1 || by == 0)
+        return;
+    for (int k = 0; k < run->reduce->naccs; k++) {
+        uint64_t *accs = &run->scalars[k * MP_LANES];
+        memcpy(lanes, accs + count, rest * sizeof *lanes);
+        memcpy(lanes + rest, accs, count * sizeof *lanes);
+        memcpy(accs, lanes, sizeof lanes);
+    }
+}
+
+/* Folds elements `lo` to `hi` - 1 into the accumulators, which begin at
+ * `init`. */
+static mp_native_result fold_range(reduce_run *run, int64_t lo, int64_t hi)
+{
+    const mp_reduce_job *r = run->reduce;
+    const mp_loop *loop = &r->loop;
+    int lanes = r->fold.lanes;
+    for (int i = 0; i < r->naccs * lanes; i++)
+        run->scalars[i] = run->init[i / lanes];
+    mp_cursor_seek(loop, &run->cursor, lo);
+    for (int64_t at = lo;;) {
+        int64_t count = mp_cursor_run(loop, &run->cursor);
+        if (count > hi - at)
+            count = hi - at;
+        run->frame.count = count;
+        mp_native_result result =
+            (mp_native_result)r->job.native->code(&run->frame);
+        if (result != MP_NATIVE_DONE)
+            return result;
+        if (count == hi - at) {
+            turn(run, (MP_LANES - (at - lo) % MP_LANES) % MP_LANES);
+            return MP_NATIVE_DONE;
+        }
+        turn(run, count % MP_LANES);
+        at += count;
+        mp_cursor_advance(loop, &run->cursor, count);
+    }
+}
+
+/* Puts the block's results where they belong. False where the interpreter has
+ * to say what is wrong: booleans are not combined by operators. */
+static bool put_partial(const reduce_run *run, int64_t item, int64_t count)
+{
+    const mp_reduce_job *r = run->reduce;
+    mp_value *partial = &r->partial[item * r->naccs];
+    int64_t lanes = count < r->fold.lanes ? count : r->fold.lanes;
+    for (int k = 0; k < r->naccs; k++) {
+        mp_dtype dtype = r->job.native->outputs[k];
+        if (lanes == 0) {
+            partial[k] = r->init[k];
+            continue;
+        }
+        if (lanes > 1 && dtype == MP_BOOL)
+            return false;
+        partial[k] = combine_lanes(r->combine, &run->scalars[k * r->fold.lanes],
+                                   lanes, dtype);
+    }
+    return true;
+}
+
+static mp_native_result fold_block(reduce_run *run, int64_t item)
+{
+    int64_t lo, hi;
+    mp__fold_range(&run->reduce->fold, item, &lo, &hi);
+    mp_native_result result =
+        lo < hi ? fold_range(run, lo, hi) : MP_NATIVE_DONE;
+    if (result == MP_NATIVE_DONE && !put_partial(run, item, hi - lo))
+        return MP_NATIVE_FAILED;
+    return result;
+}
+
+/* Has the interpreter fold some blocks, the more of them the more often that
+ * was needed. */
+static mp_status replay(reduce_run *run, int64_t *item, mp_error *err)
+{
+    int64_t count = run->chunks.hi - *item;
+    if (count > run->patience)
+        count = run->patience;
+    mp_status status =
+        mp__reduce_replay(&run->chunks, *item, *item + count, err);
+    if (run->patience < MOST_PATIENCE)
+        run->patience *= 2;
+    *item += count;
+    return status;
+}
+
+/* The blocks of the chunk at hand, all but where the job is stopped. */
+static mp_status fold_chunk(reduce_run *run, mp_error *err)
+{
+    mp_status status = MP_OK;
+    bool failed = false;
+    int64_t item = run->chunks.lo;
+    while (status == MP_OK && item < run->chunks.hi &&
+           !mp__job_stopped(run->chunks.job)) {
+        switch (fold_block(run, item)) {
+        case MP_NATIVE_DONE:
+            item++;
+            break;
+        case MP_NATIVE_STOPPED:
+            break;
+        case MP_NATIVE_FAILED:
+            failed = true;
+            status = replay(run, &item, err);
+            break;
+        }
+    }
+    if (!failed && run->patience > 1)
+        run->patience /= 2;
+    return status;
+}
+
+mp_status mp__reduce_native(struct mp_worker *worker, mp_job *job,
+                            mp_error *err)
+{
+    reduce_run run;
+    begin(&run, worker, job);
+    while (mp__chunks_next(&run.chunks)) {
+        mp_status status = fold_chunk(&run, err);
+        if (status != MP_OK)
+            return status; /* The replay has noted the chunk. */
+        if (mp__job_stopped(job)) {
+            mp__chunks_abort(&run.chunks);
+            return MP_OK;
+        }
+    }
+    return MP_OK;
+}
