@@ -210,8 +210,8 @@ static void note_all(mp_explain *explain, const mp_func *func)
 static void print_head(const mp_explain *explain, const mp_func *func, FILE *to)
 {
     const mp_spec *spec = func->spec;
-    fprintf(to, "kernel '%s': native code for %s, ", explain->kernel->name,
-            mp_isa_name(spec->isa));
+    fprintf(to, "kernel '%s' runs as native code for %s, ",
+            explain->kernel->name, mp_isa_name(spec->isa));
     if (spec->lanes > 1)
         fprintf(to, "%d items at once\n", spec->lanes);
     else

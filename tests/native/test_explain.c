@@ -75,7 +75,7 @@ static void a_kernel_is_listed(void **data)
                                  "end\n";
     check_list(
         source, "f8 f8 =i -> i4", 8,
-        "kernel 'kernel': native code for avx2, 8 items at once\n"
+        "kernel 'kernel' runs as native code for avx2, 8 items at once\n"
         "  x: an element of float64, packed\n"
         "  y: an element of float64, packed\n"
         "  limit: an integer, the same for all items\n"
@@ -96,7 +96,8 @@ static void a_kernel_is_listed(void **data)
         "   10         | end\n");
     check_list(
         source, "f8 f8 =i -> i4", 1,
-        "kernel 'kernel': native code for scalar, one item after the other\n"
+        "kernel 'kernel' runs as native code for scalar, one item after the "
+        "other\n"
         "  x: an element of float64, packed\n"
         "  y: an element of float64, packed\n"
         "  limit: an integer, the same for all items\n"
@@ -128,7 +129,7 @@ static void accesses_are_told(void **data)
                                  "end";
     check_list(
         source, "# [f8] [i4] =i", 8,
-        "kernel 'kernel': native code for avx2, 8 items at once\n"
+        "kernel 'kernel' runs as native code for avx2, 8 items at once\n"
         "  i: index 1 of 1, another one for each item\n"
         "  a: an array of float64, 1 dimension, packed\n"
         "  b: an array of int32, 1 dimension, packed\n"
@@ -175,7 +176,7 @@ static void hoisting_and_masks_are_told(void **data)
                                  "end";
     check_list(
         source, "# # [f8,2] [i4,2] =i", 8,
-        "kernel 'kernel': native code for avx2, 8 items at once\n"
+        "kernel 'kernel' runs as native code for avx2, 8 items at once\n"
         "  i: index 1 of 2, the same for all items of a row\n"
         "  j: index 2 of 2, another one for each item\n"
         "  a: an array of float64, 2 dimensions, packed\n"
@@ -211,7 +212,7 @@ static void hoisting_and_masks_are_told(void **data)
 static void a_new_result_is_packed(void **data)
 {
     check_list("function(x) return x > 1 end", "f4 -> ?", 8,
-               "kernel 'kernel': native code for avx2, 8 items at once\n"
+               "kernel 'kernel' runs as native code for avx2, 8 items at once\n"
                "  x: an element of float32, packed\n"
                "  result 1: bool, packed\n"
                "    1 varying | function(x) return x > 1 end\n");
