@@ -20,74 +20,16 @@ _OLDEST = (0, 44)
 # Libraries that one just-in-time compiler links before the next one is made.
 _GENERATION = 256
 
-_MATH = [
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "cbrt",
-    "ceil",
-    "copysign",
-    "cos",
-    "cosh",
-    "erf",
-    "erfc",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "floor",
-    "fma",
-    "fmod",
-    "hypot",
-    "lgamma_r",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "nearbyint",
-    "nextafter",
-    "pow",
-    "remainder",
-    "rint",
-    "round",
-    "roundeven",
-    "sin",
-    "sinh",
-    "sqrt",
-    "tan",
-    "tanh",
-    "tgamma",
-    "trunc",
-]
+_MATH = (  # noqa: SIM905
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 "
+    "expm1 fabs floor fma fmod hypot lgamma_r log log10 log1p log2 nearbyint nextafter "
+    "pow remainder rint round roundeven sin sinh sqrt tan tanh tgamma trunc"
+).split()
 _MEMORY = ["memcpy", "memmove", "memset"]
-_UNARY = [
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "cbrt",
-    "cos",
-    "cosh",
-    "erf",
-    "erfc",
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "sin",
-    "sinh",
-    "tan",
-    "tanh",
-]
+_UNARY = (  # noqa: SIM905
+    "acos acosh asin asinh atan atanh cbrt cos cosh erf erfc exp exp2 expm1 log log10 "
+    "log1p log2 sin sinh tan tanh"
+).split()
 _BINARY = ["atan2", "hypot", "pow"]
 _WIDTHS = ["bN2", "dN4", "eN8"]
 _VECTOR = [f"_ZGV{width}v_{name}" for width in _WIDTHS for name in _UNARY]
@@ -112,17 +54,18 @@ class Code:
     """
 
     def __init__(self, jit: Any, tracker: Any, object_bytes: bytes) -> None:
-        self.address: int = tracker["kernel"]
-        self.object_bytes = object_bytes
-        # In this order they go.
         self._tracker = tracker
         self._jit = jit
+        self.address: int = tracker["kernel"]
+        self.object_bytes = object_bytes
 
     def close(self) -> None:
         """Give the memory back: nobody may run the code any more."""
-        tracker, self._tracker, self._jit = self._tracker, None, None
+        tracker, self._tracker = self._tracker, None
         if tracker is not None:
             tracker.close()
+        # Not before its code.
+        self._jit = None
 
     def __del__(self) -> None:
         self.close()
@@ -153,6 +96,7 @@ class _Compiler:
         llvm.initialize_native_asmprinter()
         self._opaque = numbers < (0, 45)
         self._machines: dict[str, Any] = {}
+        self._passes: dict[str, Any] = {}
         self._addresses: dict[str, int] = {}
         self._libraries = [ctypes.CDLL(None), *_load("libm.so.6", "libmvec.so.1")]
         self._jit: Any = None
@@ -201,8 +145,8 @@ class _Compiler:
                 features[name] = False
         return llvm.get_host_cpu_name(), features.flatten()
 
-    def optimize(self, module: Any, isa: str) -> None:
-        """Run the passes that code generation does not bring along."""
+    def passes(self, isa: str) -> Any:
+        """Return a function that runs the passes that code generation lacks."""
         llvm = self.llvm
         if self._opaque:
             passes = llvm.create_module_pass_manager()
@@ -212,8 +156,7 @@ class _Compiler:
             passes.add_gvn_pass()
             passes.add_cfg_simplification_pass()
             passes.add_aggressive_dead_code_elimination_pass()
-            passes.run(module)
-            return
+            return passes.run
         tuning = llvm.create_pipeline_tuning_options(speed_level=2)
         builder = llvm.create_pass_builder(self.machine(isa), tuning)
         passes = llvm.create_new_module_pass_manager()
@@ -223,7 +166,13 @@ class _Compiler:
         passes.add_new_gvn_pass()
         passes.add_simplify_cfg_pass()
         passes.add_aggressive_dce_pass()
-        passes.run(module, builder)
+        return lambda module: passes.run(module, builder)
+
+    def optimize(self, module: Any, isa: str) -> None:
+        """Run the passes; made anew they would leave some memory each time."""
+        if isa not in self._passes:
+            self._passes[isa] = self.passes(isa)
+        self._passes[isa](module)
 
     def address(self, name: str) -> int:
         """Return where a function of C's libraries is, or 0."""
