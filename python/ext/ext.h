@@ -13,6 +13,8 @@
 
 #include "moonpool.h"
 
+struct mpy_attic;
+
 /* One a module object, so one an interpreter; all of it fixed after the module
  * has been executed, but for `numpy_generic` and `arrays`, found when first
  * needed. Objects of the module's types may keep a plain pointer to it: their
@@ -24,6 +26,7 @@ typedef struct mpy_state {
     PyTypeObject *job_type;
     PyTypeObject *pool_type;
     PyTypeObject *visit_type;
+    struct mpy_attic *attic; /* of compiled code, see compile.h */
     PyObject *build_error;   /* moonpool._errors.build_error */
     PyObject *arrays;        /* the module moonpool._arrays, or NULL */
     PyObject *numpy_generic; /* numpy.generic, or NULL */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <structmember.h>
 
+#include "compile.h"
 #include "errors.h"
 
 /* The state of the module that defines the type, or the first of its bases
@@ -41,7 +42,8 @@ static void make(void *ud)
 }
 
 /* Takes over what was made. */
-static PyObject *wrap(PyTypeObject *type, const making *m)
+static PyObject *wrap(PyTypeObject *type, const mpy_state *state,
+                      const making *m)
 {
     mpy_kernel *self = (mpy_kernel *)mpy_new_object(type);
     if (self == NULL) {
@@ -49,6 +51,7 @@ static PyObject *wrap(PyTypeObject *type, const making *m)
         return NULL;
     }
     self->kernel = m->kernel;
+    self->attic = state->attic;
     self->strict = m->options.strict;
     self->fastmath = m->options.fastmath;
     self->signature = m->options.signature
@@ -93,15 +96,19 @@ static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         mpy_error_raise(state, &m.err, NULL, MPY_UNIT_ELEMENT);
         return NULL;
     }
-    return wrap(type, &m);
+    return wrap(type, state, &m);
 }
 
 static void kernel_dealloc(PyObject *object)
 {
     mpy_kernel *self = (mpy_kernel *)object;
+    mpy_attic *attic = self->attic;
     if (self->kernel != NULL)
         mp_kernel_release(self->kernel);
     Py_XDECREF(self->signature);
+    /* Mostly nobody else had the kernel, and its code is in the attic now. */
+    if (attic != NULL)
+        mpy_attic_sweep(attic);
     mpy_free_object(object);
 }
 

@@ -6,9 +6,11 @@
 
 typedef struct mpy_kernel {
     PyObject_HEAD mp_kernel *kernel; /* owned; never NULL once made */
+    struct mpy_attic *attic;         /* of the module, which outlives it */
     PyObject *signature;             /* str or None */
     bool strict;
     bool fastmath;
+    bool warned; /* that it runs interpreted */
 } mpy_kernel;
 
 extern PyType_Spec mpy_kernel_spec;

@@ -1,7 +1,9 @@
 /* Starting jobs: what the methods of moonpool._core.Pool that do so share. */
 #include "launch.h"
 
+#include "compile.h"
 #include "errors.h"
+#include "native.h"
 
 static void launch_body(void *ud)
 {
@@ -50,6 +52,12 @@ static bool refused(const mpy_job *job)
     return true;
 }
 
+/* Whether there is native code for jobs of a sort. */
+static bool is_compiled(mpy_sort sort)
+{
+    return sort == MPY_SORT_MAP || sort == MPY_SORT_RUN;
+}
+
 static int start(mpy_job *job, mpy_launching *l)
 {
     mpy_pool *pool = job->pool;
@@ -68,7 +76,14 @@ static int start(mpy_job *job, mpy_launching *l)
         job->queued = true;
         Py_INCREF((PyObject *)job);
     }
+    mpy_compiling compiling;
+    bool compiles = pool->native != MPY_NATIVE_OFF && is_compiled(job->sort);
+    if (compiles) {
+        mpy_compile_begin(&compiling, job->state, (mpy_native)pool->native);
+        l->options.native = &compiling.options;
+    }
     mpy_unlocked(launch_body, l);
+    l->options.native = NULL;
     if (l->status == MP_OK) {
         job->job = l->job;
         /* The pool was cancelled while the job was on its way into it. */
@@ -82,13 +97,25 @@ static int start(mpy_job *job, mpy_launching *l)
         if (PyObject_SetAttrString(job->owner, "_job", Py_None) < 0)
             return -1;
     }
-    mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
+    if (!compiles || !mpy_compile_raised(&compiling))
+        mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
     return -1;
+}
+
+/* Warns about a job that has been started. With an owner nobody is there to
+ * take an exception. */
+static int warn(mpy_job *job)
+{
+    int result = mpy_native_warn(job);
+    if (result == 0 || job->owner == NULL)
+        return result;
+    PyErr_WriteUnraisable(job->kernel);
+    return 0;
 }
 
 PyObject *mpy_launch(mpy_job *job, mpy_launching *l)
 {
-    if (start(job, l) == 0)
+    if (start(job, l) == 0 && warn(job) == 0)
         return (PyObject *)job;
     mpy_job_release(job);
     Py_DECREF((PyObject *)job);

@@ -3,8 +3,10 @@
 #include "ext.h"
 
 #include "block.h"
+#include "compile.h"
 #include "job.h"
 #include "kernel.h"
+#include "native.h"
 #include "operands.h"
 #include "pool.h"
 #include "start.h"
@@ -96,6 +98,7 @@ static PyMethodDef module_methods[] = {
     {"map_shape", MPY_METHOD(mpy_start_map_shape), METH_FASTCALL, NULL},
     {"reduce_shape", MPY_METHOD(mpy_start_reduce_shape), METH_FASTCALL, NULL},
     {"widen", MPY_METHOD(module_widen), METH_FASTCALL, NULL},
+    {"show", MPY_METHOD(mpy_native_show), METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -114,7 +117,12 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_job_spec, &state->job_type) < 0 ||
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
-        PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0)
+        PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
+        PyModule_AddStringConstant(module, "isa",
+                                   mp_isa_name(mp_isa_host())) < 0)
+        return -1;
+    state->attic = mpy_attic_new();
+    if (state->attic == NULL)
         return -1;
     /* Memory shows itself as a memoryview only. */
     state->block_type =
@@ -162,6 +170,11 @@ static int module_clear(PyObject *module)
 static void module_free(void *module)
 {
     (void)module_clear(module);
+    mpy_state *state = PyModule_GetState(module);
+    if (state->attic != NULL)
+        mpy_attic_sweep(state->attic);
+    mpy_attic_drop(state->attic);
+    state->attic = NULL;
 }
 
 static PyModuleDef_Slot module_slots[] = {

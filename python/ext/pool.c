@@ -9,6 +9,7 @@
 
 #include "errors.h"
 #include "job.h"
+#include "native.h"
 #include "start.h"
 #include "visit.h"
 #include "wait.h"
@@ -51,16 +52,17 @@ static void open_body(void *ud)
 static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
     static const char *const names[] = {"workers", "memory_limit", "timeout",
-                                        "sandbox", "setup",        NULL};
+                                        "sandbox", "setup",        "native",
+                                        NULL};
     opening o = {.pool = NULL};
     mp_pool_options_init(&o.options);
     unsigned long long limit;
-    int sandbox;
+    int sandbox, native;
     Py_ssize_t setup_size;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kw, "iKdpz#:Pool", (char **)(uintptr_t)names,
+            args, kw, "iKdpz#i:Pool", (char **)(uintptr_t)names,
             &o.options.workers, &limit, &o.options.timeout, &sandbox,
-            &o.options.setup, &setup_size))
+            &o.options.setup, &setup_size, &native))
         return NULL;
     o.options.memory_limit = (size_t)limit;
     o.options.sandbox = sandbox != 0;
@@ -82,6 +84,7 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     }
     self->state = state;
     self->pool = o.pool;
+    self->native = native;
     return (PyObject *)self;
 }
 
@@ -317,19 +320,19 @@ static PyObject *pool_stats(PyObject *object, PyObject *worker)
     mp_worker_stats stats = {0};
     if (self->pool != NULL)
         mp_pool_stats(self->pool, (int)number, &stats);
-    return Py_BuildValue("LLdLLL", (long long)stats.chunks,
-                         (long long)stats.items, stats.busy,
-                         (long long)stats.memory, (long long)stats.memory_peak,
-                         (long long)stats.states);
+    return Py_BuildValue("LLLdLLL", (long long)stats.chunks,
+                         (long long)stats.items, (long long)stats.native,
+                         stats.busy, (long long)stats.memory,
+                         (long long)stats.memory_peak, (long long)stats.states);
 }
 
 static PyObject *span_object(const mp_span *span)
 {
     PyObject *kernel = PyUnicode_DecodeUTF8(
         span->kernel, (Py_ssize_t)strlen(span->kernel), "replace");
-    return Py_BuildValue("KNLLdd", (unsigned long long)span->job, kernel,
-                         (long long)span->lo, (long long)span->hi, span->start,
-                         span->end);
+    return Py_BuildValue("KNLLNdd", (unsigned long long)span->job, kernel,
+                         (long long)span->lo, (long long)span->hi,
+                         PyBool_FromLong(span->native), span->start, span->end);
 }
 
 /* The spans of a worker, to PyMem_Free(); NULL with an exception. */
@@ -396,6 +399,7 @@ static PyMethodDef pool_methods[] = {
     {"wake", pool_wake, METH_NOARGS, NULL},
     {"stats", pool_stats, METH_O, NULL},
     {"trace", pool_trace, METH_O, NULL},
+    {"map_types", MPY_METHOD(mpy_native_types), METH_FASTCALL, NULL},
     {"map", MPY_METHOD(mpy_start_map_now), METH_FASTCALL, NULL},
     {"map_start", MPY_METHOD(mpy_start_map), METH_FASTCALL, NULL},
     {"map_probe", MPY_METHOD(mpy_start_probe), METH_FASTCALL, NULL},

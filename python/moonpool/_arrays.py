@@ -111,7 +111,7 @@ def _numpy_dtype(np: Any, dtype: Any) -> Any:
     return found
 
 
-def _dtype_code(dtype: Any) -> str:
+def dtype_code(dtype: Any) -> str:
     """Return the character of a dtype; NumPy is asked only where it is there."""
     if isinstance(dtype, type) and dtype in _TYPES:
         return _TYPES[dtype]
@@ -148,7 +148,7 @@ class Maker:
     def dtype(self, dtype: Any) -> Any:
         """Return what the user gave as `dtype` in the form that `make` takes."""
         if self._np is None:
-            return _dtype_code(dtype)
+            return dtype_code(dtype)
         return _numpy_dtype(self._np, dtype)
 
     def dtypes(self, dtype: Any) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from moonpool import _core
-
-INTERPRETED_ONLY = "this build of moonpool has the interpreted tier only, and makes no native code"
+from moonpool import _core, _native
 
 
 class Kernel(_core.Kernel):
@@ -70,46 +68,69 @@ class Kernel(_core.Kernel):
     def _content(self) -> tuple[str, str | None, str, bool, bool]:
         return self.source, self.signature, self.name, self.strict, self.fastmath
 
-    def native(self, *types: Any) -> bool:
-        """Return whether calls with arguments of `types` run native code.
+    def native(self, *types: Any, ndim: int | None = None) -> bool:
+        """Return whether calls with arguments of `types` can run native code.
 
         Parameters
         ----------
         *types : dtype
-            One dtype an argument.
+            One an argument: a dtype ("f8", ``np.float32``) for the elements of
+            an array, ``float``, ``int`` or ``bool`` for a scalar, and for
+            `Pool.run` "f8[:]" or "f8[:, :]" for an array as a whole.
+        ndim : int, optional
+            For `Pool.run`: the number of dimensions of the extent. By default
+            1 if `types` has an array as a whole, else `Pool.map` is meant.
+        """
+        return _native.available() and isinstance(_native.show(self, types, ndim), str)
+
+    def explain(self, *types: Any, ndim: int | None = None) -> str:
+        """Return on which tier calls with arguments of `types` run, and why.
+
+        Parameters
+        ----------
+        *types, ndim
+            As in `native`.
 
         Returns
         -------
-        bool
-            Always False: this build has the interpreted tier only.
+        str
+            Where the kernel is not compiled: what stands against that, the
+            line of the source with a caret, and what to change.
         """
-        del types
-        return False
-
-    def explain(self, *types: Any) -> str:
-        """Return why calls with arguments of `types` run on the tier they do."""
         given = ", ".join(getattr(one, "__name__", str(one)) for one in types)
-        return f"kernel '{self.name}'({given}) runs interpreted: {INTERPRETED_ONLY}"
+        who = f"kernel {self.name!r}({given})"
+        found = _native.show(self, types, ndim)
+        if not isinstance(found, str):
+            return f"{who} runs interpreted: {_native.describe(self, found)}"
+        if not _native.available():
+            return f"{who} runs interpreted: {_native.MISSING}"
+        return f"{who} runs as native code for {_core.isa}"
 
-    def inspect_llvm(self, *types: Any) -> str:
-        """Return the LLVM IR for arguments of `types`.
+    def inspect_llvm(self, *types: Any, ndim: int | None = None) -> str:
+        """Return the LLVM IR for arguments of `types`: see `native`.
 
         Raises
         ------
         RuntimeError
-            Always: this build has the interpreted tier only.
+            Where the kernel cannot be compiled.
         """
-        raise RuntimeError(self.explain(*types))
+        found = _native.show(self, types, ndim)
+        if isinstance(found, str):
+            return found
+        raise RuntimeError(self.explain(*types, ndim=ndim))
 
-    def inspect_asm(self, *types: Any) -> str:
+    def inspect_asm(self, *types: Any, ndim: int | None = None) -> str:
         """Return the machine code for arguments of `types`, as assembly.
 
         Raises
         ------
         RuntimeError
-            Always: this build has the interpreted tier only.
+            Where the kernel cannot be compiled.
         """
-        raise RuntimeError(self.explain(*types))
+        llvm = self.inspect_llvm(*types, ndim=ndim)
+        if not _native.available():
+            raise RuntimeError(self.explain(*types, ndim=ndim))
+        return _native.assembly(llvm)
 
 
 def kernel(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex
 from moonpool import _core, _steps
 from moonpool._completion import Completions
 from moonpool._future import Future
-from moonpool._kernel import INTERPRETED_ONLY, Kernel, as_kernel
+from moonpool._kernel import Kernel, as_kernel
 from moonpool._progress import open_bar
 from moonpool._trace import write_trace
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from moonpool._progress import Bar
 
+# In the order of the extension's numbers.
+_NATIVE = ("off", "auto", "require")
 _DEFAULT_MEMORY = 256 * 1024 * 1024
-_COUNTERS = ("chunks", "items", "busy", "memory", "memory_peak", "states")
+_COUNTERS = ("chunks", "items", "native", "busy", "memory", "memory_peak", "states")
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
@@ -42,8 +44,9 @@ class Pool:
     timeout : float, optional
         Seconds that a call may take, where the call does not say.
     native : {"auto", "require", "off"}
-        Whether kernels run as native code: where possible, always (a call
-        raises where it is not possible), or never.
+        Whether the kernels of `map` and `run` run as native code: where that
+        is possible and pays, always (a call raises where it is not possible),
+        or never.
     sandbox : bool
         False gives kernels all of Lua's libraries, files and processes
         included. Only for kernels that you trust as you trust Python code.
@@ -71,14 +74,14 @@ class Pool:
         sandbox: bool = True,
         setup: str | None = None,
     ) -> None:
-        if native not in ("auto", "require", "off"):
+        if native not in _NATIVE:
             raise ValueError(f"native must be 'auto', 'require' or 'off', not {native!r}")
         if setup is not None and not isinstance(setup, str):
             raise TypeError(f"setup must be a str of Lua, not {type(setup).__name__}")
         self._workers = _check_workers(workers)
         self._memory_limit = _check_memory(memory_limit, sandbox=sandbox)
         self._timeout = _steps.limit(timeout, 0.0)
-        self._required = native == "require"
+        self._native = native
         self._sandbox = bool(sandbox)
         self._setup = setup
         self._closed = False
@@ -96,7 +99,14 @@ class Pool:
             if self._core is not None:
                 return self._core
             self._check_open()
-            core = _core.Pool(self._workers, self._memory_limit, 0.0, self._sandbox, self._setup)
+            core = _core.Pool(
+                self._workers,
+                self._memory_limit,
+                0.0,
+                self._sandbox,
+                self._setup,
+                _NATIVE.index(self._native),
+            )
             completions = Completions(core)
             if self._setup is not None:
                 try:
@@ -224,8 +234,8 @@ class Pool:
             Where shapes do not broadcast or an argument is not usable. Then
             nothing has run.
         """
-        if self._required or type(kernel) is not Kernel:
-            kernel = self._take(kernel)
+        if type(kernel) is not Kernel:
+            kernel = as_kernel(kernel)
         core = self._core or self._open()
         seconds = self._timeout if timeout is None else _steps.limit(timeout, 0.0)
         if out is not None and dtype is None and progress is False:
@@ -268,7 +278,7 @@ class Pool:
         LuaError, KernelTimeout, ValueError, TypeError
             As in `map`. What was written until then stays.
         """
-        kernel = self._take(kernel)
+        kernel = as_kernel(kernel)
         core = self._core or self._open()
         steps = _steps.run_steps(self._call(core, timeout), kernel, extent, args)
         _drive(steps, open_bar(progress, kernel.name))
@@ -314,7 +324,7 @@ class Pool:
         Elements are cut into blocks by their number alone and the results are
         combined in a fixed order: the same bits for any number of workers.
         """
-        kernel = self._take(kernel)
+        kernel = as_kernel(kernel)
         core = self._core or self._open()
         call = self._call(core, timeout)
         steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
@@ -335,7 +345,7 @@ class Pool:
         list
             What each worker returned.
         """
-        fn = self._take(fn)
+        fn = as_kernel(fn)
         core = self._core or self._open()
         return _drive(  # type: ignore[no-any-return]
             _steps.broadcast_steps(self._call(core, None), fn, args), None
@@ -421,7 +431,8 @@ class Pool:
         -------
         dict
             "workers", and sums over them: "chunks" of jobs taken, "items"
-            (kernel calls made), "busy" (seconds inside chunks), "memory" and
+            (kernel calls made), "native" (those of them in compiled jobs),
+            "busy" (seconds inside chunks), "memory" and
             "memory_peak" (bytes of Lua memory), "states" (Lua states made).
             "per_worker" is a list of dicts with the same for each.
         """
@@ -450,11 +461,6 @@ class Pool:
         if self._closed:
             raise RuntimeError("the pool is closed: make a new moonpool.Pool()")
 
-    def _take(self, kernel: Kernel | str) -> Kernel:
-        if self._required:
-            raise RuntimeError(f"native='require' cannot be met: {INTERPRETED_ONLY}")
-        return as_kernel(kernel)
-
     def _call(self, core: _core.Pool, timeout: float | None) -> _steps.Call:
         return _steps.Call(core, _steps.limit(timeout, self._timeout))
 
@@ -466,7 +472,7 @@ class Pool:
         progress: Any = False,
         unit: str = "item",
     ) -> Future[Any]:
-        kernel = self._take(kernel)
+        kernel = as_kernel(kernel)
         seconds = _steps.limit(timeout, self._timeout)
         core = self._core or self._open()
         future: Future[Any] = Future(self._completions, open_bar(progress, kernel.name, unit))

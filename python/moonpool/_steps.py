@@ -165,8 +165,11 @@ class _Map:
             arrays = [maker.make(loop, one) for one in given]
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
-        probe = yield from self._probe(None)
-        codes = probe.kinds(0)
+        probe = None
+        codes = self.call.core.map_types(self.kernel, self.inputs)
+        if codes is None:
+            probe = yield from self._probe(None)
+            codes = probe.kinds(0)
         dtypes = (wanted,) * len(codes) if given is None else given
         if len(dtypes) != len(codes):
             raise ValueError(
@@ -178,9 +181,10 @@ class _Map:
             for one, code in zip(dtypes, codes, strict=True)
         ]
         outs = self.held.operands(tuple(arrays), output=True)
-        self._keep(probe, outs)
+        if probe is not None:
+            self._keep(probe, outs)
         inferred = [k for k, code in enumerate(codes) if dtypes[k] is None and code == "q"]
-        if probe.first + 1 < math.prod(loop):
+        if probe is None or probe.first + 1 < math.prod(loop):
             yield from self._go_on(maker, outs, probe, arrays, inferred)
         return arrays
 
@@ -245,11 +249,11 @@ class _Map:
         self,
         maker: Maker,
         outs: _core.Operands,
-        probe: _core.Job,
+        probe: _core.Job | None,
         arrays: list[Any],
         inferred: list[int],
     ) -> Wait:
-        """Run the items that a probe has left, in the time that it has left.
+        """Run all items, or those that a probe has left, in the time that it has left.
 
         An array of integers whose dtype was inferred turns into one of floats
         where the kernel returns a float after all: `arrays` is changed.
@@ -261,7 +265,7 @@ class _Map:
             self.mask,
             outs,
             sum(1 << k for k in inferred),
-            probe.first + 1,
+            0 if probe is None else probe.first + 1,
             call.seconds,
             call.owner,
             probe,

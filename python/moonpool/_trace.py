@@ -20,7 +20,7 @@ def _events(core: _core.Pool) -> list[dict[str, Any]]:
         who = {"pid": pid, "tid": worker + 1}
         name = {"name": f"worker {worker + 1}"}
         events.append({"name": "thread_name", "ph": "M", **who, "args": name})
-        for job, kernel, low, high, start, end in core.trace(worker):
+        for job, kernel, low, high, native, start, end in core.trace(worker):
             events.append(
                 {
                     "name": kernel or "kernel",
@@ -29,7 +29,12 @@ def _events(core: _core.Pool) -> list[dict[str, Any]]:
                     "ts": start * 1e6,
                     "dur": (end - start) * 1e6,
                     **who,
-                    "args": {"job": job, "from": low, "to": high},
+                    "args": {
+                        "job": job,
+                        "from": low,
+                        "to": high,
+                        "tier": "native" if native else "interpreted",
+                    },
                 }
             )
     return events

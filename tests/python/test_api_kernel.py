@@ -164,26 +164,6 @@ class TestCall:
 
 
 class TestTiers:
-    def test_interpreted_only(self):
-        kernel = moonpool.kernel(SOURCE)
-        assert kernel.native("f8") is False
-        assert "interpreted" in kernel.explain("f8")
-        assert "(float32, f8)" in kernel.explain(np.float32, "f8")
-        for inspect in (kernel.inspect_llvm, kernel.inspect_asm):
-            with pytest.raises(RuntimeError, match="interpreted"):
-                inspect("f8")
-
-    def test_required(self):
-        with moonpool.Pool(1, native="require") as pool:
-            for call in (
-                lambda: pool.map(SOURCE, 1),
-                lambda: pool.map(moonpool.kernel(SOURCE), 1),
-                lambda: pool.run(SOURCE, 1),
-                lambda: pool.submit(SOURCE, 1),
-            ):
-                with pytest.raises(RuntimeError, match="require"):
-                    call()
-
     @pytest.mark.parametrize("native", ["auto", "off"])
     def test_optional(self, native):
         with moonpool.Pool(1, native=native) as pool:

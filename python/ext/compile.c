@@ -1,0 +1,169 @@
+/* The compiler that the C library is given. */
+#include "compile.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* ---- the attic ---------------------------------------------------------- */
+
+/* What keeps compiled code in memory, as the C library knows it. */
+typedef struct code {
+    struct code *next; /* in the attic */
+    mpy_attic *attic;  /* one reference */
+    PyObject *object;  /* strong */
+} code;
+
+struct mpy_attic {
+    _Atomic int references;
+    _Atomic(code *) first; /* atomic: pushed by any thread, taken as a whole */
+};
+
+mpy_attic *mpy_attic_new(void)
+{
+    mpy_attic *attic = malloc(sizeof *attic);
+    if (attic == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_init(&attic->references, 1);
+    atomic_init(&attic->first, NULL);
+    return attic;
+}
+
+void mpy_attic_sweep(mpy_attic *attic)
+{
+    /* Acquire: what others have put there is complete. */
+    code *at =
+        atomic_exchange_explicit(&attic->first, NULL, memory_order_acquire);
+    while (at != NULL) {
+        code *next = at->next;
+        Py_DECREF(at->object);
+        mpy_attic_drop(at->attic);
+        free(at);
+        at = next;
+    }
+}
+
+/* Release, then acquire: the last one sees what the others did. What is still
+ * in there then outlives its interpreter, and is left alone. */
+void mpy_attic_drop(mpy_attic *attic)
+{
+    if (attic != NULL && atomic_fetch_sub_explicit(&attic->references, 1,
+                                                   memory_order_acq_rel) == 1)
+        free(attic);
+}
+
+/* An mp_compiler.release: any thread, without the GIL. */
+static void release(void *handle)
+{
+    code *c = handle;
+    c->next = atomic_load_explicit(&c->attic->first, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&c->attic->first, &c->next, c,
+                                                  memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+}
+
+/* ---- compiling ---------------------------------------------------------- */
+
+/* Calls moonpool._native.compile_ir(); new reference, or NULL. */
+static PyObject *call_compiler(const char *ir, size_t size, mp_isa isa)
+{
+    PyObject *module = PyImport_ImportModule("moonpool._native");
+    if (module == NULL)
+        return NULL;
+    PyObject *result = PyObject_CallMethod(module, "compile_ir", "y#s", ir,
+                                           (Py_ssize_t)size, mp_isa_name(isa));
+    Py_DECREF(module);
+    return result;
+}
+
+/* Takes (address, object) over. */
+static mp_status take_code(mpy_compiling *c, PyObject *result, mp_code *out)
+{
+    unsigned long long address;
+    PyObject *object;
+    if (!PyArg_ParseTuple(result, "KO:compile_ir", &address, &object))
+        return MP_VALUE;
+    code *made = malloc(sizeof *made);
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return MP_NO_MEMORY;
+    }
+    made->attic = c->state->attic;
+    /* Relaxed: the module holds a reference. */
+    atomic_fetch_add_explicit(&made->attic->references, 1,
+                              memory_order_relaxed);
+    made->object = Py_NewRef(object);
+    *out = (mp_code){.address = (uintptr_t)address, .handle = made};
+    return MP_OK;
+}
+
+/* What an exception means: where LLVM is missing or at a loss, the kernel runs
+ * interpreted; what has nothing to do with it is raised later. */
+static mp_status failed(mpy_compiling *c, mp_error *err)
+{
+    PyErr_Fetch(&c->type, &c->value, &c->traceback);
+    if (!PyErr_GivenExceptionMatches(c->type, PyExc_Exception) ||
+        PyErr_GivenExceptionMatches(c->type, PyExc_MemoryError) ||
+        PyErr_GivenExceptionMatches(c->type, PyExc_RecursionError))
+        return mp_error_set(err, MP_CANCELLED, "an exception was raised");
+    PyErr_NormalizeException(&c->type, &c->value, &c->traceback);
+    PyObject *text = PyObject_Str(c->value);
+    PyObject *bytes = text != NULL
+                          ? PyUnicode_AsEncodedString(text, "utf-8", "replace")
+                          : NULL;
+    const char *message = bytes != NULL ? PyBytes_AsString(bytes) : NULL;
+    mp_status status = mp_error_set(err, MP_VALUE, "%s",
+                                    message != NULL ? message : "LLVM failed");
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+    Py_XDECREF(text);
+    Py_CLEAR(c->type);
+    Py_CLEAR(c->value);
+    Py_CLEAR(c->traceback);
+    return status;
+}
+
+/* An mp_compiler.compile: called inside mpy_unlocked(). */
+static mp_status compile(void *ud, const char *ir, size_t size, mp_isa isa,
+                         mp_code *out, mp_error *err)
+{
+    mpy_compiling *c = ud;
+    PyEval_RestoreThread(c->thread);
+    mpy_attic_sweep(c->state->attic);
+    PyObject *result = call_compiler(ir, size, isa);
+    mp_status status = MP_VALUE;
+    if (result != NULL)
+        status = take_code(c, result, out);
+    if (status != MP_OK)
+        status = failed(c, err);
+    Py_XDECREF(result);
+    c->thread = PyEval_SaveThread();
+    return status;
+}
+
+/* A kernel is compiled when so many items have been asked for: fewer are done
+ * sooner than compiled. */
+#define LEAST_ITEMS 2048
+
+void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native)
+{
+    c->compiler =
+        (mp_compiler){.compile = compile, .release = release, .ud = c};
+    mp_native_options_init(&c->options, &c->compiler);
+    c->options.required = native == MPY_NATIVE_REQUIRED;
+    c->options.least = LEAST_ITEMS;
+    c->state = state;
+    c->thread = PyThreadState_Get();
+    c->type = c->value = c->traceback = NULL;
+}
+
+bool mpy_compile_raised(mpy_compiling *c)
+{
+    if (c->type == NULL)
+        return false;
+    PyErr_Restore(c->type, c->value, c->traceback);
+    c->type = c->value = c->traceback = NULL;
+    return true;
+}

@@ -1,0 +1,22 @@
+/* The native tier as Python sees it: types, texts, and why not. */
+#ifndef MPY_NATIVE_H
+#define MPY_NATIVE_H
+
+#include "job.h"
+
+/* Pool.map_types(kernel, inputs): the codes of what the kernel returns, '?',
+ * 'q' and 'd', or None where inference does not tell. */
+PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,
+                           Py_ssize_t nargs);
+
+/* show(kernel, types, ndim, isa, stage): a form of the kernel as text, or why
+ * there is none as (line, what, hint). `types` is a tuple with a str an
+ * argument: "ed" an element of float64, "ad2" an array of float64 with two
+ * dimensions, "vq" an integer for all items. `ndim` is 0 for a map. */
+PyObject *mpy_native_show(PyObject *module, PyObject *const *args,
+                          Py_ssize_t nargs);
+
+/* Warns, once a kernel, where a large job had to be interpreted. */
+int mpy_native_warn(mpy_job *job);
+
+#endif

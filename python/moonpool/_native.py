@@ -1,0 +1,174 @@
+"""The native tier: the compiler, why a kernel has no native code, and warnings.
+
+LLVM is imported when the first kernel is compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from moonpool import _core
+from moonpool._arrays import dtype_code
+from moonpool._errors import PerformanceWarning
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from moonpool._llvm import Code
+
+_VALUES = {bool: "v?", int: "vq", float: "vd"}
+MISSING = "llvmlite is not installed"
+
+Refusal = tuple[int, str, str]
+"""Lua line or 0, what is not compiled, and what to change or ""."""
+
+
+def available() -> bool:
+    """Return whether there is an LLVM to compile with."""
+    return find_spec("llvmlite") is not None
+
+
+def compile_ir(ir: bytes, isa: str) -> tuple[int, object]:
+    """Compile LLVM IR text; called by the extension.
+
+    Parameters
+    ----------
+    ir : bytes
+        Text that defines the function `kernel`.
+    isa : str
+        "scalar", "sse2", "avx2" or "avx512": what instructions it may use.
+
+    Returns
+    -------
+    address : int
+        Of the function.
+    code : object
+        What keeps it in memory.
+
+    Raises
+    ------
+    Exception
+        Where this machine cannot have the code: the kernel runs interpreted.
+    """
+    if not available():
+        raise ImportError(MISSING)
+    if threading.current_thread() is threading.main_thread():
+        code = _undisturbed(ir.decode(), isa)
+    else:
+        code = _compile(ir.decode(), isa)
+    return code.address, code
+
+
+def _compile(ir: str, isa: str) -> Code:
+    from moonpool import _llvm
+
+    return _llvm.compile_ir(ir, isa)
+
+
+def _undisturbed(ir: str, isa: str) -> Code:
+    """Compile in a thread of its own, where no handler of a signal runs.
+
+    What Ctrl-C raises in the midst of llvmlite, or of its import, leaves it in
+    an undefined state. So it is raised here, and the compiler comes to its end
+    alone.
+    """
+    found: list[Code] = []
+    raised: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            found.append(_compile(ir, isa))
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=body, name="moonpool compiler")
+    try:
+        thread.start()
+    except RuntimeError:
+        # No thread can be had: the interpreter exits, or there are too many.
+        return _compile(ir, isa)
+    thread.join()
+    if raised:
+        raise raised.pop()
+    return found[0]
+
+
+def assembly(ir: str) -> str:
+    """Return the machine code of LLVM IR text for this machine."""
+    from moonpool import _llvm
+
+    return _llvm.assembly(ir, _core.isa)
+
+
+def show(
+    kernel: _core.Kernel, types: tuple[Any, ...], ndim: int | None, stage: str = "emit"
+) -> str | Refusal:
+    """Return the form of a kernel after a pass, or why there is none.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    types : tuple
+        As in `Kernel.explain`.
+    ndim : int, optional
+        As in `Kernel.explain`.
+    stage : str
+        "bytecode", "build", "infer", "fold", "diverge", "mask" or "emit".
+    """
+    codes = tuple(_type_code(one) for one in types)
+    if ndim is None:
+        ndim = 1 if any(code[0] == "a" for code in codes) else 0
+    if ndim:
+        codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)
+    return _core.show(kernel, codes, ndim, None, stage)
+
+
+def _kind(code: str) -> str:
+    """Return the kind of a scalar: '?', 'q' or 'd'."""
+    return "?" if code == "?" else "d" if code in "efd" else "q"
+
+
+def _type_code(one: Any) -> str:
+    """Return "ed" for an element, "vd" for a scalar, "ad2" for an array."""
+    if isinstance(one, type) and one in _VALUES:
+        return _VALUES[one]
+    if isinstance(one, str) and one.endswith("]"):
+        name, _, dims = one[:-1].partition("[")
+        if set(dims) <= {":", ",", " "} and dims.count(":") == dims.count(",") + 1:
+            return f"a{dtype_code(name)}{dims.count(':')}"
+        raise ValueError(f"{one!r} is no type of an array: write 'f8[:]' or 'f8[:, :]'")
+    return f"e{dtype_code(one)}"
+
+
+def describe(kernel: _core.Kernel, refusal: Refusal) -> str:
+    """Return a refusal as text: the line with a caret, and what to change."""
+    line, what, hint = refusal
+    text = what
+    lines = kernel.source.splitlines()
+    if 1 <= line <= len(lines):
+        source = lines[line - 1].expandtabs(4)
+        indent = len(source) - len(source.lstrip())
+        number = f"{line:5} | "
+        text += f"\n{number}{source}\n{' ' * (len(number) - 2)}| {' ' * indent}^"
+    if hint:
+        text += f"\n{hint}"
+    return text
+
+
+def warn_interpreted(kernel: _core.Kernel, refusal: Refusal) -> None:
+    """Warn that a kernel runs interpreted; called by the extension."""
+    text = f"kernel {kernel.name!r} runs interpreted: {describe(kernel, refusal)}"
+    warnings.warn(text, PerformanceWarning, stacklevel=_level(sys._getframe()))
+
+
+def _level(frame: FrameType | None) -> int:
+    """Return the stack level of the first caller outside this package."""
+    level = 1
+    while frame is not None and frame.f_globals.get("__package__") == __package__:
+        frame = frame.f_back
+        level += 1
+    return level

@@ -1,0 +1,374 @@
+"""The native tier as users meet it."""
+
+import gc
+import json
+import os
+import signal
+import threading
+import warnings
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+
+import moonpool
+from moonpool import _native
+
+pytestmark = pytest.mark.skipif(not _native.available(), reason="there is no llvmlite")
+
+SOURCE = "function(x, y) if x > y then return x * y end return x - y end"
+STRING = "function(x)\n  local s = 'a' .. x\n  return #s + x\nend"
+LARGE = 200_000
+
+
+@pytest.fixture
+def pool():
+    with moonpool.Pool(2, native="require") as pool:
+        yield pool
+
+
+@pytest.fixture
+def auto():
+    with moonpool.Pool(2) as pool:
+        yield pool
+
+
+def expected(x, y):
+    return np.where(x > y, x * y, x - y)
+
+
+def compiled(pool):
+    return pool.stats()["native"]
+
+
+class TestMap:
+    def test_runs_native_code(self, pool):
+        x, y = np.arange(1000.0), np.linspace(0, 999, 1000)
+        assert np.array_equal(pool.map(SOURCE, x, y), expected(x, y))
+        assert compiled(pool) == 1000
+        assert pool.stats()["states"] == 0
+
+    @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 63, 64, 65, 1000])
+    def test_any_length(self, pool, count):
+        x = np.arange(float(count))
+        out = np.full(count + 2, -7.0)
+        pool.map(SOURCE, x, 3, out=out[1:-1])
+        assert np.array_equal(out[1:-1], expected(x, 3))
+        assert out[0] == out[-1] == -7
+
+    def test_strides_and_broadcasting(self, pool):
+        x = np.arange(120.0).reshape(10, 12)
+        for a, b in (
+            (x[:, ::-1], x[0]),
+            (x[::2, ::3], x[:5, :1]),
+            (x.T, x[:, 3]),
+            (np.asfortranarray(x), 4),
+        ):
+            assert np.array_equal(pool.map(SOURCE, a, b), expected(a, b))
+        out = np.zeros((12, 10)).T
+        pool.map(SOURCE, x, 5, out=out)
+        assert np.array_equal(out, expected(x, 5))
+
+    def test_in_place(self, pool):
+        x = np.arange(100.0)
+        pool.map("function(x) return 2 * x end", x, out=x)
+        assert np.array_equal(x, 2 * np.arange(100.0))
+        pool.map("function(x) return x + 1 end", x[:-1], out=x[1:])
+        assert np.array_equal(x, np.append(0.0, 2 * np.arange(99.0) + 1))
+
+    def test_where(self, pool):
+        x = np.arange(100.0)
+        out = np.full(100, -1.0)
+        pool.map("function(x) return 10 // 1 + x end", x, out=out, where=x % 3 == 0)
+        assert np.array_equal(out, np.where(x % 3 == 0, x + 10, -1))
+        found = pool.map("function(i) return 12 // i end", np.arange(-5, 6), where=x[:11] != 5)
+        assert found[5] == 0
+        assert found[6] == 12
+
+    def test_dtypes_are_inferred(self, pool):
+        kernel = "function(x) return x > 1, 7 // 2, x / 2 end"
+        for dtype in (np.float32, np.float64, np.int8, np.uint16):
+            a, b, c = pool.map(kernel, np.arange(4, dtype=dtype))
+            assert (a.dtype, b.dtype) == (np.bool_, np.int64)
+            assert c.dtype == (np.float32 if dtype == np.float32 else np.float64)
+        assert pool.map(kernel, np.empty(0))[1].dtype == np.int64
+
+    def test_an_integer_that_is_none_makes_floats(self, pool):
+        x = np.array([1.5, -2.5, 1e300] * 50)
+        assert pool.map("function(x) return math.floor(x) end", x[:2]).dtype == np.int64
+        found = pool.map("function(x) return math.floor(x) end", x)
+        assert found.dtype == np.float64
+        assert np.array_equal(found, np.floor(x))
+
+    def test_errors_are_the_interpreter_s(self, pool):
+        kernel = moonpool.kernel("function(i)\n  return 10 //\n  (i - 700)\nend", name="div")
+        with pytest.raises(moonpool.LuaError, match="divide by zero") as native:
+            pool.map(kernel, np.arange(1000))
+        with (
+            moonpool.Pool(2, native="off") as off,
+            pytest.raises(moonpool.LuaError) as interpreted,
+        ):
+            off.map(kernel, np.arange(1000))
+        assert str(native.value) == str(interpreted.value)
+        assert native.value.index == 700
+        with pytest.raises(moonpool.LuaError, match="uint8") as misfit:
+            pool.map("function(x) return x end", np.arange(500), out=np.empty(500, np.uint8))
+        assert misfit.value.index == 256
+
+    def test_async(self, pool):
+        x = np.arange(1000.0)
+        futures = [pool.map_async(SOURCE, x, y) for y in range(5)]
+        for y, future in enumerate(futures):
+            assert np.array_equal(future.result(), expected(x, y))
+
+    def test_many_threads_compile_at_once(self, pool):
+        kernel = moonpool.kernel(SOURCE)
+        x = np.arange(1000.0)
+        found = []
+        threads = [
+            threading.Thread(target=lambda: found.append(pool.map(kernel, x, 3))) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 8
+        assert all(np.array_equal(one, expected(x, 3)) for one in found)
+
+
+class TestRun:
+    def test_reads_and_writes_arrays(self, pool):
+        a = np.random.default_rng(1).random((30, 40))
+        b = np.zeros((30, 40))
+        pool.run("function(i, j, a, b) b[i][j] = 2 * a[i][j] + i end", (30, 40), a, b)
+        assert np.array_equal(b, 2 * a + np.arange(1, 31)[:, None])
+        assert compiled(pool) == 1200
+
+    def test_errors_are_the_interpreter_s(self, pool):
+        with pytest.raises(moonpool.LuaError) as error:
+            pool.run("function(i, a)\n  a[i + 1] = i\nend", 100, np.zeros(100))
+        assert error.value.index == 100
+        assert error.value.line == 2
+
+
+class TestStopping:
+    def test_timeout(self, pool):
+        kernel = "function(x) while x >= 0 do x = x + 1 end return x end"
+        with pytest.raises(moonpool.KernelTimeout):
+            pool.map(kernel, np.arange(1000.0), timeout=0.05)
+        assert np.array_equal(pool.map(SOURCE, np.ones(3), 0), np.ones(3) * 0)
+
+    def test_cancel(self, pool):
+        kernel = "function(x) while x >= 0 do x = x + 1 end return x end"
+        future = pool.map_async(kernel, np.arange(1000.0))
+        while not future.running():
+            pass
+        future.cancel()
+        with pytest.raises(CancelledError):
+            future.result(timeout=10)
+
+    def test_ctrl_c_while_compiling(self, pool, monkeypatch):
+        def interrupted(ir, isa):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(100):
+                pass
+            raise AssertionError("the signal was not seen")
+
+        kernel = moonpool.kernel(SOURCE)
+        with monkeypatch.context() as patch:
+            patch.setattr(_native, "compile_ir", interrupted)
+            for call in (
+                lambda: pool.map(kernel, np.ones(3), 0, out=np.empty(3)),
+                lambda: pool.map(kernel, np.ones(3), 0),
+            ):
+                with pytest.raises(KeyboardInterrupt):
+                    call()
+        assert np.array_equal(pool.map(kernel, np.ones(3), 0), np.zeros(3))
+
+
+class TestChoice:
+    def test_few_items_stay_interpreted(self, auto):
+        kernel = moonpool.kernel(SOURCE)
+        for _ in range(4):
+            auto.map(kernel, np.arange(10.0), 3)
+        assert compiled(auto) == 0
+        auto.map(kernel, np.arange(10_000.0), 3)
+        assert compiled(auto) == 10_000
+        auto.map(kernel, np.arange(10.0), 3)
+        assert compiled(auto) == 10_010
+
+    def test_off(self):
+        with moonpool.Pool(1, native="off") as pool:
+            pool.map(SOURCE, np.arange(10_000.0), 3)
+            assert compiled(pool) == 0
+
+    def test_required(self, pool):
+        for call in (
+            lambda: pool.map(STRING, 1),
+            lambda: pool.map(moonpool.kernel(STRING), np.ones(3), out=np.ones(3)),
+            lambda: pool.run("function(i, s) end", 10, "text"),
+            lambda: pool.map(SOURCE, np.ones(3, np.float16), 1),
+            lambda: pool.map_async(STRING, np.ones(3)).result(),
+        ):
+            with pytest.raises(RuntimeError, match="cannot be compiled"):
+                call()
+        assert pool.submit("function(s) return s .. 'b' end", "a").result() == "ab"
+
+    def test_a_large_interpreted_map_warns_once(self, auto):
+        kernel = moonpool.kernel(STRING, name="text")
+        x = np.ones(LARGE, np.int8)
+        with pytest.warns(moonpool.PerformanceWarning, match="kernel 'text'") as caught:
+            auto.map(kernel, x)
+        assert caught[0].filename == __file__
+        assert "    2 |   local s = 'a' .. x" in str(caught[0].message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            auto.map(kernel, x)
+            auto.map(moonpool.kernel(STRING), x[:100])
+
+    def test_a_warning_may_be_an_error(self, auto):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(moonpool.PerformanceWarning):
+                auto.map(moonpool.kernel(STRING), np.ones(LARGE), out=np.empty(LARGE))
+        assert auto.map(SOURCE, 1, 1) == 0
+
+    def test_a_compiler_that_fails(self, auto, monkeypatch):
+        def broken(ir, isa):
+            calls.append(isa)
+            raise RuntimeError("no executable pages")
+
+        calls = []
+        monkeypatch.setattr(_native, "compile_ir", broken)
+        kernel = moonpool.kernel(SOURCE)
+        x = np.ones(LARGE)
+        with pytest.warns(moonpool.PerformanceWarning, match="no executable pages"):
+            auto.map(kernel, x, 0)
+        assert np.array_equal(auto.map(kernel, x, 0), x * 0)
+        assert len(calls) == 1
+
+    def test_out_of_memory_is_no_refusal(self, pool, monkeypatch):
+        def broken(ir, isa):
+            raise MemoryError
+
+        kernel = moonpool.kernel(SOURCE)
+        with monkeypatch.context() as patch:
+            patch.setattr(_native, "compile_ir", broken)
+            with pytest.raises(MemoryError):
+                pool.map(kernel, np.ones(3), 0)
+        assert np.array_equal(pool.map(kernel, np.ones(3), 0), np.zeros(3))
+
+
+class TestLooking:
+    def test_native(self):
+        kernel = moonpool.kernel(SOURCE)
+        assert kernel.native("f8", np.float32)
+        assert kernel.native(float, "i4")
+        assert not moonpool.kernel(STRING).native("f8")
+        assert not kernel.native("f2", "f8")
+        run = moonpool.kernel("function(i, j, a) a[i][j] = i end")
+        assert run.native("f8[:, :]", ndim=2)
+        assert moonpool.kernel("function(i, a, s) a[i] = s end").native("f4[:]", float)
+
+    def test_explain(self):
+        assert "runs as native code" in moonpool.kernel(SOURCE).explain("f8", "f8")
+        text = moonpool.kernel(STRING, name="text").explain(np.float32)
+        assert text.startswith("kernel 'text'(float32) runs interpreted: ")
+        assert "\n    2 |   local s = 'a' .. x\n      |   ^\n" in text
+
+    def test_inspect(self):
+        kernel = moonpool.kernel(SOURCE)
+        assert "define i32 @kernel(ptr" in kernel.inspect_llvm("f8", "f8")
+        assert "kernel:" in kernel.inspect_asm("f8", "f8")
+        for inspect in (moonpool.kernel(STRING).inspect_llvm, moonpool.kernel(STRING).inspect_asm):
+            with pytest.raises(RuntimeError, match="interpreted"):
+                inspect("f8")
+
+    @pytest.mark.parametrize("one", ["f8[", "f8[::]", "f8[,]", "c16", object, "f8]"])
+    def test_no_type(self, one):
+        with pytest.raises((TypeError, ValueError)):
+            moonpool.kernel(SOURCE).explain(one, "f8")
+
+    @pytest.mark.parametrize(
+        "stage", ["bytecode", "build", "infer", "fold", "diverge", "mask", "emit"]
+    )
+    def test_stages(self, stage):
+        assert isinstance(_native.show(moonpool.kernel(SOURCE), ("f8", "f8"), None, stage), str)
+
+    def test_trace(self, pool, tmp_path):
+        pool.map(SOURCE, np.ones(100), 0)
+        pool.trace(tmp_path / "trace.json")
+        trace = json.loads((tmp_path / "trace.json").read_text())
+        tiers = {event["args"]["tier"] for event in trace["traceEvents"] if event["ph"] == "X"}
+        assert tiers == {"native"}
+
+
+def test_code_goes_with_its_kernel(pool):
+    alive = []
+    compile_ir = _native.compile_ir
+
+    class Counted:
+        def __init__(self, code):
+            self.code = code
+            alive.append(1)
+
+        def __del__(self):
+            alive.pop()
+
+    def counting(ir, isa):
+        address, code = compile_ir(ir, isa)
+        return address, Counted(code)
+
+    _native.compile_ir = counting
+    try:
+        for i in range(20):
+            kernel = moonpool.kernel(f"function(x) return x + {i} end")
+            assert pool.map(kernel, np.ones(2))[0] == 1 + i
+            del kernel
+            gc.collect()
+            # A worker may still be on its way out of the job.
+            assert len(alive) <= 3
+    finally:
+        _native.compile_ir = compile_ir
+
+
+def test_import_does_not_import_llvm(run_python):
+    run_python(
+        """
+        import sys
+        import moonpool
+        assert moonpool.Pool(1).map("function(x) return x end", 1) == 1
+        assert not [name for name in sys.modules if name.startswith("llvmlite")]
+        """
+    )
+
+
+def test_without_llvmlite(run_python):
+    run_python(
+        """
+        import sys
+        import warnings
+        sys.modules["llvmlite"] = None
+        import moonpool
+        kernel = moonpool.kernel("function(x) return x + 1 end")
+        assert not kernel.native("f8")
+        assert "llvmlite is not installed" in kernel.explain("f8")
+        with moonpool.Pool(1) as pool, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            out = pool.map(kernel, memoryview(bytearray(200_000)))
+            assert out[5] == 1
+        assert "llvmlite is not installed" in str(caught[0].message)
+        """
+    )
+
+
+def test_at_exit_code_is_left_alone(run_python):
+    run_python(
+        """
+        import moonpool
+        pool = moonpool.Pool(2, native="require")
+        kernel = moonpool.kernel("function(x) return x + 1 end")
+        assert pool.map(kernel, 1) == 2
+        future = pool.map_async("function(x) return x + 2 end", 1)
+        """
+    )
