@@ -118,8 +118,8 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
-        PyModule_AddStringConstant(module, "isa",
-                                   mp_isa_name(mp_isa_host())) < 0)
+        PyModule_AddStringConstant(module, "isa", mp_isa_name(mp_isa_host())) <
+            0)
         return -1;
     state->attic = mpy_attic_new();
     if (state->attic == NULL)
