@@ -119,6 +119,8 @@ static void simplify(mp_node *phi)
             return;
         same = value;
     }
+    if (same == NULL)
+        return;
     mp__ir_remove(phi);
     phi->nargs = 1;
     phi->args[0] = same;

@@ -361,7 +361,7 @@ static inline void eval_lane(eval *e, const mp_node *node, int lane)
     }
     if (!good || !typed)
         out.v = eval_garbage(node->type);
-    if (!good && node->op == MP_OP_ROW)
+    if (node->op == MP_OP_ROW && (!good || !on))
         out = *eval_slot(e, node->args[0], lane);
     *eval_slot(e, node, lane) = out;
 }

@@ -1,0 +1,176 @@
+/* Divergence: which values are the same in all lanes, or so far apart. */
+#include "fixture.h"
+
+static const compile_pass passes[] = {mp__infer_run, mp__fold_run,
+                                      mp__diverge_run, NULL};
+static const compile_pass masked[] = {mp__infer_run, mp__fold_run,
+                                      mp__diverge_run, mp__mask_run, NULL};
+
+static compiled *run(const char *source, const char *types, int lanes,
+                     const compile_pass *list)
+{
+    mp_spec spec = make_spec(types);
+    spec.lanes = lanes;
+    compiled *c = compile_with(NULL, source, &spec, list);
+    if (c->status != MP_OK)
+        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
+                 c->unit.refusal.what);
+    return c;
+}
+
+/* The node with an effect that stands at a line: a STORE or RESULT. */
+static const mp_node *effect_at(const mp_func *func, int line)
+{
+    for (int k = 0; k < func->norder; k++) {
+        for (const mp_node *node = func->order[k]->first; node != NULL;
+             node = node->next) {
+            if ((node->op == MP_OP_STORE || node->op == MP_OP_RESULT) &&
+                (line == 0 || node->line == line))
+                return node;
+        }
+    }
+    fail_msg("nothing at line %d", line);
+    return NULL;
+}
+
+static void check_shape(const char *source, const mp_node *node,
+                        mp_shape_kind kind, int64_t step)
+{
+    if (node->shape != kind || node->step != step)
+        fail_msg("%s: shape %d, step %d", source, (int)node->shape,
+                 (int)node->step);
+}
+
+/* The shape of the only result of a function over f8 and two uniforms, as
+ * `mask` leaves it. */
+static void result_is(const char *source, mp_shape_kind kind)
+{
+    compiled *c = run(source, "f8 =f =i -> ?", 4, masked);
+    check_shape(source, effect_at(c->func, 0)->args[0], kind, 0);
+    compile_free(c);
+}
+
+/* The shape of the index of the only store of `function(i, j, a)`. */
+static void index_is(const char *source, mp_shape_kind kind, int64_t step)
+{
+    compiled *c = run(source, "# # [f8] [f8]", 4, passes);
+    check_shape(source, effect_at(c->func, 0)->args[1], kind, step);
+    compile_free(c);
+}
+
+static void values(void **data)
+{
+    (void)data;
+    result_is("function(x, u, n) return x + 1 end", MP_SHAPE_VARYING);
+    result_is("function(x, u, n) return u * n end", MP_SHAPE_UNIFORM);
+    result_is("function(x, u, n) return num.random(n, 3) end",
+              MP_SHAPE_UNIFORM);
+    result_is("function(x, u, n) return math.exp(x) end", MP_SHAPE_VARYING);
+}
+
+static void indices(void **data)
+{
+    (void)data;
+    index_is("function(i, j, a, b) a[j] = 1 end", MP_SHAPE_LINEAR, 1);
+    index_is("function(i, j, a, b) a[i] = 1 end", MP_SHAPE_UNIFORM, 0);
+    index_is("function(i, j, a, b) a[j + 2 * i] = 1 end", MP_SHAPE_LINEAR, 1);
+    index_is("function(i, j, a, b) a[i - j] = 1 end", MP_SHAPE_LINEAR, -1);
+    index_is("function(i, j, a, b) a[3 * j] = 1 end", MP_SHAPE_LINEAR, 3);
+    index_is("function(i, j, a, b) a[(j << 2) + j] = 1 end", MP_SHAPE_LINEAR,
+             5);
+    index_is("function(i, j, a, b) a[~j] = 1 end", MP_SHAPE_LINEAR, -1);
+    index_is("function(i, j, a, b) a[j - (j - i)] = 1 end", MP_SHAPE_UNIFORM,
+             0);
+    index_is("function(i, j, a, b) a[i * j] = 1 end", MP_SHAPE_VARYING, 0);
+    index_is("function(i, j, a, b) a[j & 7] = 1 end", MP_SHAPE_VARYING, 0);
+}
+
+/* What comes by a branch that varies does, even a choice of constants. */
+static void branches(void **data)
+{
+    (void)data;
+    result_is("function(x, u, n)\n"
+              "  local y = 1.0\n"
+              "  if x > 0 then y = 2.0 end\n"
+              "  return y\n"
+              "end",
+              MP_SHAPE_VARYING);
+    result_is("function(x, u, n)\n"
+              "  local y = 1.0\n"
+              "  if u > 0 then y = 2.0 else y = u end\n"
+              "  return y\n"
+              "end",
+              MP_SHAPE_UNIFORM);
+    index_is("function(i, j, a, b)\n"
+             "  if b[j] > 0 then\n"
+             "    local k = i\n"
+             "    if i > 5 then k = i + 1 end\n"
+             "    a[k + j] = 1\n"
+             "  end\n"
+             "end",
+             MP_SHAPE_LINEAR, 1);
+    index_is("function(i, j, a, b)\n"
+             "  if b[j] > 0 then\n"
+             "    local k = i\n"
+             "    if i > 5 and b[i] > 0 then k = i + 1 end\n"
+             "    a[k] = 1\n"
+             "  end\n"
+             "end",
+             MP_SHAPE_UNIFORM, 0);
+}
+
+/* A counter is the same for all lanes that are still in the loop, and not for
+ * those that have left it: `mask` makes another value of it there. */
+static void loops(void **data)
+{
+    (void)data;
+    const char *source = "function(i, j, a, b)\n"
+                         "  local k = 1\n"
+                         "  while a[j] > k do\n"
+                         "    b[k] = 0\n"
+                         "    k = k + 1\n"
+                         "  end\n"
+                         "  a[k] = 1\n"
+                         "end";
+    compiled *c = run(source, "# # [f8] [f8]", 4, masked);
+    check_shape(source, effect_at(c->func, 4)->args[1], MP_SHAPE_UNIFORM, 0);
+    check_shape(source, effect_at(c->func, 7)->args[1], MP_SHAPE_VARYING, 0);
+    compile_free(c);
+    result_is("function(x, u, n)\n"
+              "  local s = u\n"
+              "  for k = 1, n do s = s * u end\n"
+              "  return s\n"
+              "end",
+              MP_SHAPE_UNIFORM);
+    result_is("function(x, u, n)\n"
+              "  local s = u\n"
+              "  for k = 1, n do if x > k then break end s = s * u end\n"
+              "  return s\n"
+              "end",
+              MP_SHAPE_VARYING);
+}
+
+static void one_lane(void **data)
+{
+    (void)data;
+    compiled *c = run("function(i, j, a)\n"
+                      "  if a[j] > 0 then a[j] = i end\n"
+                      "end",
+                      "# # [f8]", 1, passes);
+    for (int k = 0; k < c->func->norder; k++) {
+        for (const mp_node *node = c->func->order[k]->first; node != NULL;
+             node = node->next)
+            assert_int_equal(node->shape, MP_SHAPE_UNIFORM);
+    }
+    compile_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values),   cmocka_unit_test(indices),
+        cmocka_unit_test(branches), cmocka_unit_test(loops),
+        cmocka_unit_test(one_lane),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
