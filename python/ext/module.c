@@ -99,6 +99,7 @@ static PyMethodDef module_methods[] = {
     {"reduce_shape", MPY_METHOD(mpy_start_reduce_shape), METH_FASTCALL, NULL},
     {"widen", MPY_METHOD(module_widen), METH_FASTCALL, NULL},
     {"show", MPY_METHOD(mpy_native_show), METH_FASTCALL, NULL},
+    {"describe", MPY_METHOD(mpy_native_describe), METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -107,6 +108,17 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
     PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
     *out = (PyTypeObject *)type;
     return type == NULL ? -1 : PyModule_AddType(module, *out);
+}
+
+/* How many items the code for this machine computes at once. */
+static long lanes(void)
+{
+    static const long all[] = {
+#define LANES(name, text, count) count,
+        MP_ISA_TABLE(LANES)
+#undef LANES
+    };
+    return all[mp_isa_host()];
 }
 
 static int module_exec(PyObject *module)
@@ -118,6 +130,7 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
+        PyModule_AddIntConstant(module, "lanes", lanes()) < 0 ||
         PyModule_AddStringConstant(module, "isa", mp_isa_name(mp_isa_host())) <
             0)
         return -1;

@@ -221,7 +221,7 @@ static int read_showing(showing *s, mpy_state *state, PyObject *const *args)
             return -1;
         s->options.isa = (mp_isa)isa;
     }
-    int stage = find_name(args[4], stage_name, MP_STAGE_EMIT + 1);
+    int stage = find_name(args[4], stage_name, MP_STAGE_EXPLAIN + 1);
     if (stage < 0)
         return -1;
     s->stage = (mp_stage)stage;
@@ -250,6 +250,33 @@ PyObject *mpy_native_show(PyObject *module, PyObject *const *args,
     }
     free(s->text);
     PyMem_Free(s);
+    return result;
+}
+
+PyObject *mpy_native_describe(PyObject *module, PyObject *const *args,
+                              Py_ssize_t nargs)
+{
+    mpy_state *state = PyModule_GetState(module);
+    const char *what, *hint;
+    mp_refusal refusal;
+    if (mpy_launch_count(nargs, 4) < 0)
+        return NULL;
+    mpy_kernel *kernel = mpy_kernel_of(state, args[0]);
+    long line = kernel != NULL ? PyLong_AsLong(args[1]) : -1;
+    if (kernel == NULL || (line == -1 && PyErr_Occurred()) ||
+        (what = PyUnicode_AsUTF8AndSize(args[2], NULL)) == NULL ||
+        (hint = PyUnicode_AsUTF8AndSize(args[3], NULL)) == NULL)
+        return NULL;
+    refusal.line = line < 0 || line > INT_MAX ? 0 : (int)line;
+    snprintf(refusal.what, sizeof refusal.what, "%s", what);
+    snprintf(refusal.hint, sizeof refusal.hint, "%s", hint);
+    char *text;
+    size_t size;
+    mp_error err;
+    if (mp_refusal_text(&refusal, kernel, &text, &size, &err) != MP_OK)
+        return PyErr_NoMemory();
+    PyObject *result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)size, "replace");
+    free(text);
     return result;
 }
 

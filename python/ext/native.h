@@ -16,6 +16,11 @@ PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,
 PyObject *mpy_native_show(PyObject *module, PyObject *const *args,
                           Py_ssize_t nargs);
 
+/* describe(kernel, line, what, hint): a refusal as text, with the line of the
+ * source and a caret. */
+PyObject *mpy_native_describe(PyObject *module, PyObject *const *args,
+                              Py_ssize_t nargs);
+
 /* Warns, once a kernel, where a large job had to be interpreted. */
 int mpy_native_warn(mpy_job *job);
 

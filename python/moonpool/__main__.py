@@ -1,16 +1,26 @@
-"""`python -m moonpool`: what is installed, and what it finds on this machine."""
+"""`python -m moonpool`: what is installed, and what it finds on this machine.
+
+`python -m moonpool explain FILE --types f8,f8` tells what becomes of a kernel.
+"""
 
 from __future__ import annotations
 
+import argparse
 import platform
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import moonpool
-from moonpool import _core
+from moonpool import _core, _native
 
 _SIMD = ("sse2", "sse4_1", "sse4_2", "avx", "avx2", "fma", "avx512f", "asimd", "sve")
+_SCALARS = {"float": float, "int": int, "bool": bool}
+_PASSES = ("bytecode", "build", "infer", "fold", "diverge", "mask", "emit", "asm")
+
+# ---- what there is -----------------------------------------------------------
 
 
 def _version(package: str) -> str:
@@ -39,8 +49,21 @@ def _lua() -> str:
         return str(pool.submit("function() return _VERSION end").result())
 
 
-def main() -> int:
-    """Print versions, workers and tiers."""
+def _native_tier() -> str:
+    """Return what compiles kernels, and for what; or why nothing does."""
+    if not _native.available():
+        return f"not available: {_native.MISSING}"
+    from moonpool import _llvm
+
+    why = _llvm.unavailable()
+    if why is not None:
+        return f"not available: {why}"
+    compiler, _, _ = _llvm.target(_core.isa)
+    at_once = f"{_core.lanes} items at once" if _core.lanes > 1 else "one item at once"
+    return f"available: {_core.isa}, {at_once}, by {compiler}"
+
+
+def _overview() -> None:
     workers, why = _core.worker_count()
     rows = [
         ("moonpool", moonpool.__version__),
@@ -51,10 +74,75 @@ def main() -> int:
         ("machine", f"{platform.machine()} {platform.system()}"),
         ("SIMD", _simd()),
         ("interpreted tier", "available"),
-        ("native tier", "not in this build"),
+        ("native tier", _native_tier()),
     ]
     for name, value in rows:
         print(f"{name:<17} {value}")
+
+
+# ---- what becomes of a kernel ------------------------------------------------
+
+
+def _types(text: str) -> list[Any]:
+    """Return the types of "f8,int,f4[:, :]": commas in brackets do not part."""
+    words = re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text)
+    return [_SCALARS.get(word.strip(), word.strip()) for word in words]
+
+
+def _explain(options: argparse.Namespace) -> str:
+    """Return the text that `explain` prints."""
+    if options.file == "-":
+        source, name = sys.stdin.read(), "kernel"
+    else:
+        path = Path(options.file)
+        source, name = path.read_text(encoding="utf-8"), path.stem
+    kernel = moonpool.kernel(source, name=name, strict=options.strict, fastmath=options.fastmath)
+    types = tuple(options.types)
+    if options.stage is None and options.isa is None:
+        return kernel.explain(*types, ndim=options.ndim)
+    stage = {None: "explain", "asm": "emit"}.get(options.stage, options.stage)
+    found = _native.show(kernel, types, options.ndim, stage, options.isa)
+    if not isinstance(found, str):
+        return kernel.explain(*types, ndim=options.ndim)
+    if options.stage == "asm":
+        return _native.assembly(found, options.isa)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m moonpool", description=_overview.__doc__)
+    commands = parser.add_subparsers(dest="command")
+    explain = commands.add_parser(
+        "explain", help="what becomes of a kernel, line by line, or after a pass"
+    )
+    explain.add_argument("file", metavar="FILE", help="a kernel's Lua source; - is standard input")
+    explain.add_argument(
+        "--types",
+        type=_types,
+        default=[],
+        metavar="TYPE,...",
+        help="one an argument, as for Kernel.explain: f8 for elements, 'f8[:, :]' for "
+        "an array as a whole, float, int or bool for a scalar",
+    )
+    explain.add_argument("--ndim", type=int, help="Pool.run: dimensions of the extent")
+    explain.add_argument("--pass", dest="stage", choices=_PASSES, help="the form after a pass")
+    explain.add_argument("--isa", choices=("scalar", "sse2", "avx2", "avx512"))
+    explain.add_argument("--strict", action="store_true")
+    explain.add_argument("--fastmath", action="store_true")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print versions, workers and tiers, or what becomes of a kernel."""
+    options = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    if options.command is None:
+        _overview()
+        return 0
+    try:
+        print(_explain(options).rstrip("\n"))
+    except (OSError, RuntimeError, TypeError, ValueError, moonpool.LuaError) as error:
+        print(f"python -m moonpool: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -6,6 +6,7 @@ from typing_extensions import disjoint_base
 
 __version__: Final[str]
 isa: Final[str]
+lanes: Final[int]
 
 @disjoint_base
 class Kernel:
@@ -170,5 +171,6 @@ def reduce_shape(
 def show(
     kernel: Kernel, types: tuple[str, ...], ndim: int, isa: str | None, stage: str, /
 ) -> str | tuple[int, str, str]: ...
+def describe(kernel: Kernel, line: int, what: str, hint: str, /) -> str: ...
 def allocate(code: str, shape: tuple[int, ...], /) -> memoryview: ...
 def widen(source: Operands, target: Operands, /) -> None: ...

@@ -84,7 +84,7 @@ class Kernel(_core.Kernel):
         return _native.available() and isinstance(_native.show(self, types, ndim), str)
 
     def explain(self, *types: Any, ndim: int | None = None) -> str:
-        """Return on which tier calls with arguments of `types` run, and why.
+        """Return what becomes of each line for arguments of `types`, or why not.
 
         Parameters
         ----------
@@ -94,17 +94,19 @@ class Kernel(_core.Kernel):
         Returns
         -------
         str
-            Where the kernel is not compiled: what stands against that, the
-            line of the source with a caret, and what to change.
+            Where the kernel is compiled: its source, with what each line
+            computes once for all items, how it reaches arrays, and what it
+            checks. Else what stands against that, the line of the source with
+            a caret, and what to change.
         """
         given = ", ".join(getattr(one, "__name__", str(one)) for one in types)
         who = f"kernel {self.name!r}({given})"
-        found = _native.show(self, types, ndim)
+        found = _native.show(self, types, ndim, "explain")
         if not isinstance(found, str):
             return f"{who} runs interpreted: {_native.describe(self, found)}"
         if not _native.available():
             return f"{who} runs interpreted: {_native.MISSING}"
-        return f"{who} runs as native code for {_core.isa}"
+        return found.rstrip("\n")
 
     def inspect_llvm(self, *types: Any, ndim: int | None = None) -> str:
         """Return the LLVM IR for arguments of `types`: see `native`.

@@ -97,15 +97,19 @@ def _undisturbed(ir: str, isa: str) -> Code:
     return found[0]
 
 
-def assembly(ir: str) -> str:
-    """Return the machine code of LLVM IR text for this machine."""
+def assembly(ir: str, isa: str | None = None) -> str:
+    """Return the machine code of LLVM IR text, for this machine by default."""
     from moonpool import _llvm
 
-    return _llvm.assembly(ir, _core.isa)
+    return _llvm.assembly(ir, isa or _core.isa)
 
 
 def show(
-    kernel: _core.Kernel, types: tuple[Any, ...], ndim: int | None, stage: str = "emit"
+    kernel: _core.Kernel,
+    types: tuple[Any, ...],
+    ndim: int | None,
+    stage: str = "emit",
+    isa: str | None = None,
 ) -> str | Refusal:
     """Return the form of a kernel after a pass, or why there is none.
 
@@ -117,14 +121,18 @@ def show(
     ndim : int, optional
         As in `Kernel.explain`.
     stage : str
-        "bytecode", "build", "infer", "fold", "diverge", "mask" or "emit".
+        "bytecode", "build", "infer", "fold", "diverge", "mask" or "emit"; "explain" for
+        the source with what became of each line.
+    isa : str, optional
+        Code for "scalar", "sse2", "avx2" or "avx512" instead of what this
+        machine has at best.
     """
     codes = tuple(_type_code(one) for one in types)
     if ndim is None:
         ndim = 1 if any(code[0] == "a" for code in codes) else 0
     if ndim:
         codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)
-    return _core.show(kernel, codes, ndim, None, stage)
+    return _core.show(kernel, codes, ndim, isa, stage)
 
 
 def _kind(code: str) -> str:
@@ -146,17 +154,7 @@ def _type_code(one: Any) -> str:
 
 def describe(kernel: _core.Kernel, refusal: Refusal) -> str:
     """Return a refusal as text: the line with a caret, and what to change."""
-    line, what, hint = refusal
-    text = what
-    lines = kernel.source.splitlines()
-    if 1 <= line <= len(lines):
-        source = lines[line - 1].expandtabs(4)
-        indent = len(source) - len(source.lstrip())
-        number = f"{line:5} | "
-        text += f"\n{number}{source}\n{' ' * (len(number) - 2)}| {' ' * indent}^"
-    if hint:
-        text += f"\n{hint}"
-    return text
+    return _core.describe(kernel, *refusal).rstrip("\n")
 
 
 def warn_interpreted(kernel: _core.Kernel, refusal: Refusal) -> None:

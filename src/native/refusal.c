@@ -47,7 +47,8 @@ static size_t find_token(mp_line line, const char *token, size_t size)
     return line.size;
 }
 
-/* The names that a text has: in quotes, or with a dot inside. */
+/* The names that a text has: in quotes, with a dot inside, or "error" of
+ * "error is not compiled". */
 static size_t find_name(mp_line line, const char *text)
 {
     for (const char *p = text; *p != '\0';) {
@@ -58,7 +59,8 @@ static size_t find_name(mp_line line, const char *text)
             size++;
         }
         quoted = quoted && p[size] == '\'';
-        if (quoted || dots > 0) {
+        bool missing = strncmp(p + size, " is not compiled", 16) == 0;
+        if (size > 0 && (quoted || dots > 0 || missing)) {
             size_t at = find_token(line, p, size);
             if (at < line.size)
                 return at;

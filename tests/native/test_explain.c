@@ -265,6 +265,10 @@ static void a_caret_is_under_the_place(void **data)
                   "'ma' is of no kind\n"
                   "    3 |   return math.random() + max, {}\n"
                   "      |   ^\n");
+    check_refusal(source, 1, "function is not compiled", "",
+                  "function is not compiled\n"
+                  "    1 | return function(x, ...)\n"
+                  "      |        ^\n");
     check_refusal(source, 0, "of no line", "hint", "of no line\nhint\n");
     check_refusal(source, 9, "of no line", "", "of no line\n");
     (void)data;

@@ -271,10 +271,14 @@ class TestLooking:
         assert moonpool.kernel("function(i, a, s) a[i] = s end").native("f4[:]", float)
 
     def test_explain(self):
-        assert "runs as native code" in moonpool.kernel(SOURCE).explain("f8", "f8")
+        text = moonpool.kernel(SOURCE, name="some").explain("f8", "f8")
+        assert text.startswith("kernel 'some' runs as native code for ")
+        assert "an element of float64, packed" in text
+        for line in SOURCE.splitlines():
+            assert line in text
         text = moonpool.kernel(STRING, name="text").explain(np.float32)
         assert text.startswith("kernel 'text'(float32) runs interpreted: ")
-        assert "\n    2 |   local s = 'a' .. x\n      |   ^\n" in text
+        assert "\n    2 |   local s = 'a' .. x\n      |                 ^\n" in text
 
     def test_inspect(self):
         kernel = moonpool.kernel(SOURCE)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import moonpool
+from moonpool import _core, _native
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ISAS = ["scalar", "sse2", "avx2", "avx512"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,6 +49,50 @@ def test_lua_blocks_are_kernels(page: Path) -> None:
 def test_c_example_is_the_one_that_ctest_runs() -> None:
     [(_, text)] = blocks(ROOT / "docs" / "architecture.md", "c")
     assert text == (ROOT / "docs" / "example.c").read_text(encoding="utf-8")
+
+
+def load_dumps() -> Any:
+    """Return tools/dumps.py as a module."""
+    spec = importlib.util.spec_from_file_location("dumps", ROOT / "tools" / "dumps.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["dumps"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+DUMPS = load_dumps()
+
+
+def mnemonics(assembly: str) -> set[str]:
+    return {line.split()[0] for line in assembly.splitlines() if line.startswith("\t")}
+
+
+@pytest.mark.parametrize(
+    "dump",
+    DUMPS.dumps(DUMPS.PAGE.read_text(encoding="utf-8")),
+    ids=lambda dump: re.search(r"--pass (\w+)|$", dump.command)[1] or "explain",
+)
+def test_dumps_are_true(dump: Any) -> None:
+    """`python tools/dumps.py` writes them anew."""
+    if dump.isa is not None and ISAS.index(dump.isa) > ISAS.index(_core.isa):
+        pytest.skip(f"this machine has no {dump.isa}")
+    if not dump.is_assembly:
+        assert DUMPS.run(dump.command) == dump.text
+        return
+    if not _native.available():
+        pytest.skip("there is no LLVM")
+    # Which registers it takes, and in which order, is up to LLVM's version.
+    arithmetic = {"vmulpd", "vaddpd", "vsubpd"}
+    assert mnemonics(DUMPS.run(dump.command)) >= arithmetic
+    assert mnemonics(dump.text) >= arithmetic
+
+
+def test_native_page_is_about_the_kernel_in_the_file() -> None:
+    text = (ROOT / "docs" / "mandelbrot.lua").read_text(encoding="utf-8")
+    page = ROOT / "docs" / "native.md"
+    assert text in [block for _, block in blocks(page, "lua")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
