@@ -110,75 +110,74 @@ mp_status mp__combine_tree(mp_combine how, mp_value *values, int64_t count,
 
 /* ---- numbers of one kind ------------------------------------------------ */
 
-/* Neighbours that have been combined move up, so that they are neighbours
- * again; one that is left over moves with them. That is the same tree. */
-
-static void combine_doubles(mp_combine how, double *values, int64_t pairs)
+static void combine_doubles(mp_combine how, double *a, const double *b,
+                            int64_t width)
 {
-    for (int64_t i = 0; i < pairs; i++) {
-        double a = values[2 * i], b = values[2 * i + 1];
-        switch (how) {
-        case MP_COMBINE_ADD:
-            values[i] = a + b;
-            break;
-        case MP_COMBINE_MUL:
-            values[i] = a * b;
-            break;
-        case MP_COMBINE_MIN:
-            values[i] = b < a ? b : a;
-            break;
-        case MP_COMBINE_MAX:
-            values[i] = a < b ? b : a;
-            break;
-        case MP_COMBINE_NONE:
-        case MP_COMBINE_KERNEL:
-            break;
-        }
+    switch (how) {
+    case MP_COMBINE_ADD:
+        for (int64_t i = 0; i < width; i++)
+            a[i] += b[i];
+        break;
+    case MP_COMBINE_MUL:
+        for (int64_t i = 0; i < width; i++)
+            a[i] *= b[i];
+        break;
+    case MP_COMBINE_MIN:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = b[i] < a[i] ? b[i] : a[i];
+        break;
+    case MP_COMBINE_MAX:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = a[i] < b[i] ? b[i] : a[i];
+        break;
+    case MP_COMBINE_NONE:
+    case MP_COMBINE_KERNEL:
+        break;
     }
 }
 
-void mp__combine_doubles(mp_combine how, double *values, int64_t count)
+void mp__combine_doubles(mp_combine how, double *rows, int64_t count,
+                         int64_t width)
 {
-    while (count > 1) {
-        int64_t pairs = count / 2;
-        combine_doubles(how, values, pairs);
-        if (count % 2 != 0)
-            values[pairs] = values[count - 1];
-        count -= pairs;
+    for (int64_t step = 1; step < count; step *= 2) {
+        for (int64_t i = 0; i + step < count; i += 2 * step)
+            combine_doubles(how, rows + i * width, rows + (i + step) * width,
+                            width);
     }
 }
 
-static void combine_ints(mp_combine how, int64_t *values, int64_t pairs)
+static void combine_ints(mp_combine how, int64_t *a, const int64_t *b,
+                         int64_t width)
 {
-    for (int64_t i = 0; i < pairs; i++) {
-        int64_t a = values[2 * i], b = values[2 * i + 1];
-        switch (how) {
-        case MP_COMBINE_ADD:
-            values[i] = (int64_t)((uint64_t)a + (uint64_t)b);
-            break;
-        case MP_COMBINE_MUL:
-            values[i] = (int64_t)((uint64_t)a * (uint64_t)b);
-            break;
-        case MP_COMBINE_MIN:
-            values[i] = b < a ? b : a;
-            break;
-        case MP_COMBINE_MAX:
-            values[i] = a < b ? b : a;
-            break;
-        case MP_COMBINE_NONE:
-        case MP_COMBINE_KERNEL:
-            break;
-        }
+    switch (how) {
+    case MP_COMBINE_ADD:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = (int64_t)((uint64_t)a[i] + (uint64_t)b[i]);
+        break;
+    case MP_COMBINE_MUL:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = (int64_t)((uint64_t)a[i] * (uint64_t)b[i]);
+        break;
+    case MP_COMBINE_MIN:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = b[i] < a[i] ? b[i] : a[i];
+        break;
+    case MP_COMBINE_MAX:
+        for (int64_t i = 0; i < width; i++)
+            a[i] = a[i] < b[i] ? b[i] : a[i];
+        break;
+    case MP_COMBINE_NONE:
+    case MP_COMBINE_KERNEL:
+        break;
     }
 }
 
-void mp__combine_ints(mp_combine how, int64_t *values, int64_t count)
+void mp__combine_ints(mp_combine how, int64_t *rows, int64_t count,
+                      int64_t width)
 {
-    while (count > 1) {
-        int64_t pairs = count / 2;
-        combine_ints(how, values, pairs);
-        if (count % 2 != 0)
-            values[pairs] = values[count - 1];
-        count -= pairs;
+    for (int64_t step = 1; step < count; step *= 2) {
+        for (int64_t i = 0; i + step < count; i += 2 * step)
+            combine_ints(how, rows + i * width, rows + (i + step) * width,
+                         width);
     }
 }

@@ -19,9 +19,11 @@ mp_status mp__combine_apply(mp_combine how, mp_value a, mp_value b,
 mp_status mp__combine_tree(mp_combine how, mp_value *values, int64_t count,
                            int naccs, mp_error *err);
 
-/* The same for `count` numbers of one kind: the result is values[0], and the
- * others are overwritten. */
-void mp__combine_doubles(mp_combine how, double *values, int64_t count);
-void mp__combine_ints(mp_combine how, int64_t *values, int64_t count);
+/* The same for `count` rows of `width` numbers of one kind: the first row has
+ * the result, and the others are overwritten. */
+void mp__combine_doubles(mp_combine how, double *rows, int64_t count,
+                         int64_t width);
+void mp__combine_ints(mp_combine how, int64_t *rows, int64_t count,
+                      int64_t width);
 
 #endif

@@ -22,6 +22,7 @@ enum { FUNCTION = 2, FIRST = 3 };
 typedef struct session {
     mp_reduce_job *reduce;
     mp_chunks chunks;
+    int64_t lo, hi; /* of a replay: the blocks */
     char *at[MP_MAX_ARGS];
     mp_value lanes[MP_LANES * MP_MAX_ARGS];
 } session;
@@ -130,9 +131,9 @@ static void begin_session(lua_State *L, const session *s)
     }
 }
 
-static void fold_chunk(lua_State *L, session *s)
+static void fold_blocks(lua_State *L, session *s, int64_t lo, int64_t hi)
 {
-    for (int64_t item = s->chunks.lo; item < s->chunks.hi; item++)
+    for (int64_t item = lo; item < hi; item++)
         fold_block(L, s, item);
 }
 
@@ -141,7 +142,7 @@ static int fold_session(lua_State *L)
     session *s = lua_touserdata(L, 1);
     begin_session(L, s);
     while (mp__chunks_next(&s->chunks))
-        fold_chunk(L, s);
+        fold_blocks(L, s, s->chunks.lo, s->chunks.hi);
     return 0;
 }
 
@@ -149,7 +150,7 @@ static int replay_session(lua_State *L)
 {
     session *s = lua_touserdata(L, 1);
     begin_session(L, s);
-    fold_chunk(L, s);
+    fold_blocks(L, s, s->lo, s->hi);
     return 0;
 }
 
@@ -204,6 +205,29 @@ static mp_status combine(mp_worker *worker, mp_reduce_job *r, mp_error *err)
     return MP_OK;
 }
 
+static void put_results(mp_reduce_job *r, int64_t lo, int64_t hi)
+{
+    for (int64_t i = lo; i < hi; i++)
+        memcpy(&r->job.results[i * r->naccs],
+               &r->partial[i * r->fold.nblocks * r->naccs],
+               (size_t)r->naccs * sizeof(mp_value));
+}
+
+mp_status mp__reduce_combine(mp_reduce_job *reduce, int64_t lo, int64_t hi,
+                             mp_error *err)
+{
+    int64_t count = reduce->fold.nblocks;
+    for (int64_t i = lo; i < hi; i++) {
+        mp_status status = mp__combine_tree(
+            reduce->combine, reduce->partial + i * count * reduce->naccs, count,
+            reduce->naccs, err);
+        if (status != MP_OK)
+            return status;
+    }
+    put_results(reduce, lo, hi);
+    return MP_OK;
+}
+
 /* ---- the job ------------------------------------------------------------ */
 
 static mp_status run_session(session *s, lua_CFunction body, mp_error *err)
@@ -233,8 +257,8 @@ mp_status mp__reduce_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
 {
     mp_job *job = chunks->job;
     session s = {.reduce = (mp_reduce_job *)job, .chunks = *chunks};
-    s.chunks.lo = lo;
-    s.chunks.hi = hi;
+    s.lo = lo;
+    s.hi = hi;
     return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
 }
 
@@ -244,10 +268,7 @@ static mp_status reduce_finish(mp_worker *worker, mp_job *job, mp_error *err)
     mp_status status = combine(worker, r, err);
     if (status != MP_OK)
         return status;
-    for (int64_t i = 0; i < r->fold.nkept; i++)
-        memcpy(&job->results[i * r->naccs],
-               &r->partial[i * r->fold.nblocks * r->naccs],
-               (size_t)r->naccs * sizeof(mp_value));
+    put_results(r, 0, r->fold.nkept);
     return MP_OK;
 }
 
@@ -261,6 +282,8 @@ static mp_status finish(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
 static mp_status native_finish(mp_worker *worker, mp_job *job, mp_error *err)
 {
     const mp_reduce_job *r = (const mp_reduce_job *)job;
+    if (r->across.tile > 0 && r->across.together)
+        return MP_OK;
     if (r->combine == MP_COMBINE_KERNEL && r->fold.nblocks > 1)
         return mp__worker_in_lua(worker, job, finish, NULL, err);
     return reduce_finish(worker, job, err);
@@ -270,13 +293,16 @@ static void reduce_destroy(mp_job *job)
 {
     mp_reduce_job *r = (mp_reduce_job *)job;
     mp_loop_destroy(&r->loop);
+    mp__across_destroy(&r->across);
     mp_kernel_release(r->combine_kernel);
     free(r->partial);
 }
 
 static const mp_job_ops reduce_ops = {reduce_work, reduce_finish,
                                       reduce_destroy};
-static const mp_job_ops native_ops = {mp__reduce_native, native_finish,
+static const mp_job_ops along_ops = {mp__reduce_native, native_finish,
+                                     reduce_destroy};
+static const mp_job_ops across_ops = {mp__reduce_across, native_finish,
                                       reduce_destroy};
 
 static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
@@ -362,6 +388,7 @@ mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
         return status;
     }
     if (mp__job_compiled(job))
-        job->ops = &native_ops;
+        job->ops =
+            ((mp_reduce_job *)job)->across.tile > 0 ? &across_ops : &along_ops;
     return mp__pool_queue(pool, job, options, out, err);
 }

@@ -1,5 +1,5 @@
-/* Reductions on the native tier: compiled code goes along rows of elements,
- * with the accumulators of a block in its registers.
+/* Reductions on the native tier: compiled code goes along folds, with the
+ * accumulators of a block in its registers.
  *
  * Where a block has MP_LANES accumulators the code has as many lanes: the
  * first element of a row belongs to lane 0. So the accumulators are turned
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/kernel.h"
+#include "native/natives.h"
 #include "pool/combine.h"
 #include "pool/pool.h"
 #include "pool/reducejob.h"
@@ -23,16 +24,17 @@ static mp_layout layout_of(const mp_loop *loop, int operand)
     return o->strides[last] == 0 ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
 }
 
-static const char *describe_arg(const mp_reduce_job *r, int k, mp_param *param)
+const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
+                             const mp_loop *loop, mp_param *param)
 {
-    const mp_arg *arg = &r->job.args.arg[k];
+    const mp_arg *arg = &reduce->job.args.arg[k];
     if (arg->view == NULL)
         return mp__tier_param(arg->value, param) ? NULL
                                                  : "strings are not compiled";
     *param = (mp_param){
         .kind = MP_PARAM_ELEMENT,
         .dtype = arg->view->dtype,
-        .layout = layout_of(&r->loop, r->operand[k]),
+        .layout = layout_of(loop, reduce->operand[k]),
     };
     return mp__tier_obstacle(arg->view->dtype, arg->view->swapped);
 }
@@ -47,27 +49,58 @@ static const char *describe(const mp_reduce_job *r, mp_spec *spec)
     int nargs = r->job.args.count;
     const char *obstacle = NULL;
     for (int k = 0; obstacle == NULL && k < nargs; k++)
-        obstacle = describe_arg(r, k, &spec->params[r->naccs + k]);
+        obstacle =
+            mp__reduce_param(r, k, &r->loop, &spec->params[r->naccs + k]);
     spec->nparams = r->naccs + nargs;
     return obstacle;
+}
+
+/* What the accumulators become; `*known` is false where it cannot be compiled
+ * at all. */
+static mp_status learn_accs(const mp_reduce_job *r, const mp_spec *spec,
+                            mp_dtype *accs, bool *known, mp_error *err)
+{
+    mp_native *types;
+    mp_spec copy = *spec;
+    mp_status status =
+        mp_natives_types(r->job.kernel, r->job.pool->setup, &copy, &types, err);
+    if (status != MP_OK)
+        return status;
+    *known = types->noutputs == r->naccs;
+    for (int k = 0; *known && k < r->naccs; k++)
+        accs[k] = types->outputs[k];
+    mp_native_release(types);
+    return MP_OK;
 }
 
 mp_status mp__reduce_choose(mp_reduce_job *reduce,
                             const mp_job_options *options, mp_error *err)
 {
     mp_spec spec;
-    if (options == NULL || options->native == NULL)
+    if (options == NULL || options->native == NULL || reduce->loop.size == 0)
         return MP_OK;
     const char *obstacle = describe(reduce, &spec);
-    return mp__tier_choose(&reduce->job, options, &spec, obstacle,
-                           reduce->loop.size, err);
+    bool across = false;
+    mp_dtype accs[MP_MAX_ARGS];
+    mp_status status = MP_OK;
+    if (obstacle == NULL && mp__tier_forbidden(reduce->job.pool) == NULL)
+        status = mp__across_lay(reduce, &across, err);
+    if (status == MP_OK && across)
+        status = learn_accs(reduce, &spec, accs, &across, err);
+    if (status != MP_OK)
+        return status;
+    if (across)
+        mp__across_spec(reduce, accs, &spec);
+    status = mp__tier_choose(&reduce->job, options, &spec, obstacle,
+                             reduce->loop.size, err);
+    if (across && mp__job_compiled(&reduce->job))
+        mp__across_begin(reduce);
+    return status;
 }
 
 /* ---- accumulators ------------------------------------------------------- */
 
-/* What the code keeps of an accumulator, which is a float where `dtype` says
- * so. */
-static uint64_t to_bits(mp_value value, mp_dtype dtype)
+uint64_t mp__reduce_bits(mp_value value, mp_dtype dtype)
 {
     uint64_t bits = 0;
     if (value.kind == MP_KIND_BOOL)
@@ -79,7 +112,7 @@ static uint64_t to_bits(mp_value value, mp_dtype dtype)
     return bits;
 }
 
-static mp_value to_value(uint64_t bits, mp_dtype dtype)
+mp_value mp__reduce_value(uint64_t bits, mp_dtype dtype)
 {
     mp_value value = {.kind = MP_KIND_INT};
     if (dtype == MP_BOOL) {
@@ -100,19 +133,19 @@ static mp_value combine_lanes(mp_combine how, const uint64_t *accs,
 {
     uint64_t bits;
     if (count == 1)
-        return to_value(accs[0], dtype);
+        return mp__reduce_value(accs[0], dtype);
     if (dtype == MP_INT64) {
         int64_t ints[MP_LANES];
         memcpy(ints, accs, (size_t)count * sizeof *ints);
-        mp__combine_ints(how, ints, count);
+        mp__combine_ints(how, ints, count, 1);
         bits = (uint64_t)ints[0];
     } else {
         double doubles[MP_LANES];
         memcpy(doubles, accs, (size_t)count * sizeof *doubles);
-        mp__combine_doubles(how, doubles, count);
+        mp__combine_doubles(how, doubles, count, 1);
         memcpy(&bits, &doubles[0], sizeof bits);
     }
-    return to_value(bits, dtype);
+    return mp__reduce_value(bits, dtype);
 }
 
 /* ---- at work ------------------------------------------------------------ */
@@ -142,7 +175,7 @@ static void begin(reduce_run *run, struct mp_worker *worker, mp_job *job)
     for (int i = 0; i < loop->noperands; i++)
         run->steps[i] = loop->operands[i].strides[loop->ndim - 1];
     for (int k = 0; k < r->naccs; k++)
-        run->init[k] = to_bits(r->init[k], job->native->outputs[k]);
+        run->init[k] = mp__reduce_bits(r->init[k], job->native->outputs[k]);
     mp__tier_scalars(&job->args, &run->scalars[r->fold.lanes * r->naccs]);
     run->frame = (mp_frame){.at = run->cursor.at,
                             .steps = run->steps,

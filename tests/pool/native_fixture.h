@@ -39,7 +39,7 @@ mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,
         return MP_VALUE;
     }
     *out = (mp_driven){.spec = *spec, .ir = "", .size = 0};
-    if (last == MP_STAGE_INFER) {
+    if (last == MP_STAGE_INFER && spec->form == MP_FORM_MAP) {
         out->spec.noutputs = 1;
         out->spec.outputs[0].dtype = spec->widest;
     }

@@ -44,6 +44,29 @@ static int32_t sum_in_order(mp_frame *f)
 
 #define COMBINE "function(a, n, b, m) return a + b, n + m end"
 
+/* The same as a map of accumulators to accumulators. */
+static int32_t sum_across(mp_frame *f)
+{
+    double factor;
+    memcpy(&factor, f->scalars, sizeof factor);
+    for (int64_t n = 0; n < f->count; n++) {
+        double x, total;
+        int64_t count;
+        memcpy(&total, f->at[0] + n * f->steps[0], sizeof total);
+        memcpy(&count, f->at[1] + n * f->steps[1], sizeof count);
+        memcpy(&x, f->at[2] + n * f->steps[2], sizeof x);
+        if (x == BAD) {
+            f->failed = 0;
+            return MP_NATIVE_FAILED;
+        }
+        total += factor * x;
+        count++;
+        memcpy(f->at[3] + n * f->steps[3], &total, sizeof total);
+        memcpy(f->at[4] + n * f->steps[4], &count, sizeof count);
+    }
+    return MP_NATIVE_DONE;
+}
+
 typedef struct test {
     fake fake;
     mp_compiler compiler;
@@ -167,23 +190,55 @@ static void rows_may_end_anywhere(void **data)
     }
 }
 
+/* Reductions of two dimensions, along each; some go across folds. */
+static void check_axes(test *t, mp_pool *pool, const int64_t *shape)
+{
+    t->view = matrix(t->numbers, MP_FLOAT64, shape[0], shape[1]);
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t folds = shape[1 - axis], length = shape[axis];
+        t->spec.axes = &axis;
+        bool cut = t->spec.combine != MP_COMBINE_NONE;
+        bool across = folds >= 16 && (axis == 0 || cut || length < 64);
+        if (!across && t->spec.combine == MP_COMBINE_ADD)
+            t->fake.code = sum_lanes;
+        else
+            t->fake.code = across ? sum_across : sum_in_order;
+        check(t, pool, folds);
+    }
+}
+
 static void axes_are_folded(void **data)
 {
-    static const int64_t shapes[][2] = {{50, 100}, {2, 2500}, {2500, 2},
-                                        {1, 70},   {70, 1},   {0, 5}};
+    static const int64_t shapes[][2] = {
+        {50, 100}, {2, 2500}, {2500, 2}, {1, 70},   {70, 1},
+        {63, 63},  {130, 33}, {33, 130}, {10, 400}, {312, 16},
+    };
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < 10; i++) {
+            test t;
+            begin(&t, SUM, combines[k]);
+            t.spec.whole = false;
+            t.spec.naxes = 1;
+            check_axes(&t, *data, shapes[i]);
+            end(&t, data);
+        }
+    }
+}
+
+/* Folds that are no row in memory, of elements that are none. */
+static void several_axes_are_folded(void **data)
+{
+    static const int axes[] = {1, 3};
+    static const int64_t shape[] = {5, 3, 60, 2};
     for (int k = 0; k < 3; k++) {
         test t;
         begin(&t, SUM, combines[k]);
+        t.fake.code = sum_across;
+        t.view = block(t.numbers, MP_FLOAT64, 4, shape);
         t.spec.whole = false;
-        t.spec.naxes = 1;
-        for (int i = 0; i < 6; i++) {
-            int64_t rows = shapes[i][0], columns = shapes[i][1];
-            t.view = matrix(t.numbers, MP_FLOAT64, rows, columns);
-            for (int axis = 0; axis < 2 && rows > 0; axis++) {
-                t.spec.axes = &axis;
-                check(&t, *data, axis == 0 ? columns : rows);
-            }
-        }
+        t.spec.naxes = 2;
+        t.spec.axes = axes;
+        check(&t, *data, 5 * 60);
         end(&t, data);
     }
 }
@@ -234,6 +289,31 @@ static void what_fails_is_interpreted(void **data)
         assert_int_equal(t.err.index, 1234);
         assert_int_equal(t.err.line, 2);
         assert_works(*data);
+        end(&t, data);
+    }
+}
+
+static void what_fails_across_folds_is_interpreted(void **data)
+{
+    static const int64_t shapes[][2] = {{100, 50}, {1200, 4}, {4, 1200}};
+    for (int k = 0; k < 9; k++) {
+        const int64_t *shape = shapes[k / 3];
+        int axis = shape[1] < 16;
+        mp_value out[2 * MOST];
+        test t;
+        begin(&t, SUM, combines[k % 3]);
+        t.fake.code = sum_across;
+        t.numbers[77] = t.numbers[1234] = t.numbers[4321] = BAD;
+        t.view = matrix(t.numbers, MP_FLOAT64, shape[0], shape[1]);
+        t.spec.whole = false;
+        t.spec.naxes = 1;
+        t.spec.axes = &axis;
+        check(&t, *data, shape[1 - axis]);
+        t.args[1].value = float_value(1);
+        t.numbers[77] = t.numbers[4321] = 0;
+        reduce(&t, *data, true, out);
+        assert_fails(t.err.status, MP_LUA, &t.err, "bad");
+        assert_int_equal(t.err.index, 1234);
         end(&t, data);
     }
 }
@@ -310,9 +390,11 @@ int main(void)
         POOL_TEST(any_size_gives_the_same_bits),
         POOL_TEST(rows_may_end_anywhere),
         POOL_TEST(axes_are_folded),
+        POOL_TEST(several_axes_are_folded),
         POOL_TEST(any_number_of_workers_gives_the_same_bits),
         POOL_TEST(init_may_be_an_integer),
         POOL_TEST(what_fails_is_interpreted),
+        POOL_TEST(what_fails_across_folds_is_interpreted),
         POOL_TEST(booleans_have_no_operators),
         POOL_TEST(it_can_be_stopped),
         POOL_TEST(what_is_not_for_the_frame_is_refused),
