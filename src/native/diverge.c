@@ -96,15 +96,15 @@ static bool same_args(const mp_node *phi)
 static shape phi_shape(const divergence *d, const mp_node *phi)
 {
     const mp_block *block = phi->block;
-    if (same_args(phi))
-        return seen(d, phi->args[0], block);
-    if (d->give_up || d->levels->blends[block->id])
+    bool same = same_args(phi);
+    if (!same && (d->give_up || d->levels->blends[block->id]))
         return varying;
     shape all = nothing;
     for (int k = 0; k < phi->nargs; k++) {
         if (mp__mask_leaves(d->levels, block->preds[k], block))
-            return varying;
-        all = join(all, seen(d, phi->args[k], block->preds[k]));
+            return varying; /* kept for each lane, even if the same */
+        if (!same || k == 0)
+            all = join(all, seen(d, phi->args[k], block->preds[k]));
     }
     return all;
 }

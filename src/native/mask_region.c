@@ -13,6 +13,7 @@
 /* Part of a region that is skipped if no lane comes to its first step. */
 typedef struct skip {
     int last; /* step */
+    int cost;
     mp_block *over;
     int nsure; /* masks that were sure before */
 } skip;
@@ -21,10 +22,11 @@ typedef struct walker {
     mp_lay *lay;
     mp_level *level;
     const mp_region *region;
-    mp_block *at;    /* the block that is last so far */
-    mp_node *test;   /* the condition of going on, or NULL */
-    mp_block *other; /* where it goes if not */
-    int turn;        /* the step that only lanes which stay in the loop run */
+    mp_block *at;     /* the block that is last so far */
+    mp_node *test;    /* the condition of going on, or NULL */
+    mp_block *other;  /* where it goes if not */
+    int turn;         /* the step that only lanes which stay in the loop run */
+    const int *costs; /* of all steps before each */
     int nskips;
     skip *skips;
 } walker;
@@ -112,6 +114,17 @@ static int plan_cost(const mp_level *level, const mp_plan *plan)
     return cost;
 }
 
+/* A running sum: of all steps before each, and of all. */
+static const int *find_costs(mp_lay *lay, const mp_level *level,
+                             const mp_region *region)
+{
+    size_t size = (size_t)region->nsteps + 1;
+    int *costs = mp__unit_alloc(lay->func->unit, size * sizeof *costs);
+    for (int k = 0; k < region->nsteps; k++)
+        costs[k + 1] = costs[k] + step_cost(level, &region->steps[k]);
+    return costs;
+}
+
 /* ---- the chain ---------------------------------------------------------- */
 
 /* Goes on in a block, if the test before it holds. */
@@ -132,26 +145,42 @@ static mp_node *add_any(walker *w, mp_node *mask)
                       mp__mask_node(w->lay, mask));
 }
 
+static int span_cost(const walker *w, int first, int last)
+{
+    return w->costs[last + 1] - w->costs[first];
+}
+
+/* Whether it is worth a test to skip what costs that much. In what is skipped
+ * already the next test comes where no more than half is left: a hundred early
+ * returns, one after the other, are not worth a hundred tests, nor PHIs for
+ * all that has been found so far at the end of each. */
+static bool is_worth(const walker *w, int cost)
+{
+    if (w->nskips > 0 && cost > w->skips[w->nskips - 1].cost / 2)
+        return false;
+    return cost >= COST_OF_SKIP;
+}
+
 /* Skips step k, and those that follow which its lanes alone can come to, if
- * that is worth it. */
+ * that is worth it; a loop in any case. */
 static void try_skip(walker *w, int k, mp_node *mask)
 {
     const mp_region *region = w->region;
-    int cost = step_cost(w->level, &region->steps[k]), last = k;
+    int last = k;
     while (last + 1 < region->nsteps && last + 1 != w->turn &&
            mp__mask_dominates(w->level, region->steps[k].part,
-                              region->steps[last + 1].part)) {
+                              region->steps[last + 1].part))
         last++;
-        if (cost < COST_OF_SKIP)
-            cost += step_cost(w->level, &region->steps[last]);
+    if (!is_worth(w, span_cost(w, k, last))) {
+        if (span_cost(w, k, k) < COST_OF_LOOP)
+            return;
+        last = k;
     }
-    if (cost < COST_OF_SKIP)
-        return;
     mp_block *over = mp__ir_block(w->lay->func, 0);
     over->mask = w->level->parts[region->head].mask;
     w->test = add_any(w, mask);
     w->other = over;
-    skip s = {last, over, w->lay->nsure};
+    skip s = {last, span_cost(w, k, last), over, w->lay->nsure};
     MP_UNIT_PUSH(w->lay->func->unit, w->skips, w->nskips, s);
     mp__mask_push_sure(w->lay, mask);
 }
@@ -327,8 +356,12 @@ static void meet(walker *w, const mp_laid *before)
 void mp__mask_region(mp_lay *lay, mp_level *level, const mp_region *region,
                      mp_block *at, const mp_ways *ways)
 {
-    walker w = {
-        .lay = lay, .level = level, .region = region, .at = at, .turn = -1};
+    walker w = {.lay = lay,
+                .level = level,
+                .region = region,
+                .at = at,
+                .turn = -1,
+                .costs = find_costs(lay, level, region)};
     bool stops = region->stop < level->nparts;
     mp_laid before = {.end = MP_END_NONE};
     if (stops)

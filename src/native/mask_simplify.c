@@ -252,36 +252,46 @@ static void funnel_headers(mp_func *func)
     mp__ir_order(func);
 }
 
-/* The only value that a PHI can have, or NULL. */
-static mp_node *only_value(const mp_node *phi)
+/* The only value that a PHI can have, or NULL. `by`: what those have become
+ * that have had one. */
+static mp_node *only_value(const mp_node *phi, mp_node *const *by)
 {
     mp_node *only = NULL;
     for (int k = 0; k < phi->nargs; k++) {
-        if (phi->args[k] == phi || phi->args[k] == only)
+        mp_node *value = phi->args[k];
+        while (by[value->id] != NULL)
+            value = by[value->id];
+        if (value == phi || value == only)
             continue;
         if (only != NULL)
             return NULL;
-        only = phi->args[k];
+        only = value;
     }
     return only;
 }
 
 /* A PHI that is but another name of a value would be kept for each lane that
- * leaves a loop, though that value stays the same in it. */
-static void drop_names(mp_func *func)
+ * leaves a loop, though that value stays the same in it. Says whether there
+ * was one: another may be one without it. */
+static bool drop_names(mp_func *func)
 {
     size_t size = (size_t)func->nnodes;
     mp_node **by = mp__unit_alloc(func->unit, size * sizeof *by);
+    bool found = false;
     for (int k = 0; k < func->norder; k++) {
         mp_node *next;
         for (mp_node *phi = func->order[k]->first; is_phi(phi); phi = next) {
             next = phi->next;
-            by[phi->id] = only_value(phi);
-            if (by[phi->id] != NULL)
-                mp__ir_remove(phi);
+            by[phi->id] = only_value(phi, by);
+            if (by[phi->id] == NULL)
+                continue;
+            mp__ir_remove(phi);
+            found = true;
         }
     }
-    mp__ir_replace_all(func, by);
+    if (found)
+        mp__ir_replace_all(func, by);
+    return found;
 }
 
 void mp__mask_simplify(mp_func *func)
@@ -294,5 +304,6 @@ void mp__mask_simplify(mp_func *func)
     thread_exits(func);
     funnel_exits(func);
     funnel_headers(func);
-    drop_names(func);
+    while (drop_names(func))
+        continue;
 }
