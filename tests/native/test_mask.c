@@ -1,6 +1,6 @@
 /* Masks: functions do the same for each lane when all run at once; and what is
  * left of well-known ones. */
-#include "lanes.h"
+#include "lanes_make.h"
 
 #include "reference.h"
 
