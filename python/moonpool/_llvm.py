@@ -146,7 +146,11 @@ class _Compiler:
         return llvm.get_host_cpu_name(), features.flatten()
 
     def passes(self, isa: str) -> Any:
-        """Return a function that runs the passes that code generation lacks."""
+        """Return a function that runs the passes that code generation lacks.
+
+        NewGVN is none of them: in a large function it may fail an assertion,
+        and end the process.
+        """
         llvm = self.llvm
         if self._opaque:
             passes = llvm.create_module_pass_manager()
@@ -163,7 +167,6 @@ class _Compiler:
         passes.add_always_inliner_pass()
         passes.add_global_dead_code_eliminate_pass()
         passes.add_sroa_pass()
-        passes.add_new_gvn_pass()
         passes.add_simplify_cfg_pass()
         passes.add_aggressive_dce_pass()
         return lambda module: passes.run(module, builder)

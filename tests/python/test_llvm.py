@@ -165,3 +165,15 @@ def test_why_there_is_none(monkeypatch, version, reason):
 def test_import_does_not_import_llvm(run_python):
     out = run_python("import sys, moonpool; print('llvmlite' in sys.modules)")
     assert out == "False\n"
+
+
+def test_a_large_kernel_does_not_end_the_process(run_python):
+    """A pass of LLVM's failed an assertion where one loop followed the other."""
+    run_python(
+        """
+        import moonpool
+        line = "for i = 1, 3 do if x > i then x = math.sin(x) // y else y = y + 1 end end\\n"
+        kernel = moonpool.kernel("function(x, y)\\n" + line * 120 + "return x end")
+        assert "kernel:" in kernel.inspect_asm("f8", "f8")
+        """
+    )
