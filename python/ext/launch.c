@@ -55,7 +55,8 @@ static bool refused(const mpy_job *job)
 /* Whether there is native code for jobs of a sort. */
 static bool is_compiled(mpy_sort sort)
 {
-    return sort == MPY_SORT_MAP || sort == MPY_SORT_RUN;
+    return sort == MPY_SORT_MAP || sort == MPY_SORT_RUN ||
+           sort == MPY_SORT_REDUCE;
 }
 
 static int start(mpy_job *job, mpy_launching *l)

@@ -151,6 +151,47 @@ class TestRun:
         assert error.value.line == 2
 
 
+class TestReduce:
+    SQUARES = "function(acc, x) return acc + x * x end"
+
+    @pytest.mark.parametrize("combine", [None, "+", "function(a, b) return a + b end"])
+    @pytest.mark.parametrize("axis", [None, 0, 1])
+    def test_gives_the_same_bits(self, pool, combine, axis):
+        x = np.random.default_rng(3).standard_normal((300, 70))
+        with moonpool.Pool(1, native="off") as off:
+            wanted = off.reduce(self.SQUARES, x, init=0, combine=combine, axis=axis)
+        found = pool.reduce(self.SQUARES, x, init=0, combine=combine, axis=axis)
+        assert np.array_equal(found, wanted)
+        assert compiled(pool) > 0
+
+    def test_several_accumulators(self, pool):
+        source = "function(n, low, high, x) return n + 1, math.min(low, x), math.max(high, x) end"
+        x = np.random.default_rng(4).standard_normal(9999)
+        combine = "function(n, l, h, m, k, i) return n + m, math.min(l, k), math.max(h, i) end"
+        init = (0, np.inf, -np.inf)
+        assert pool.reduce(source, x, init=init, combine=combine) == (9999, x.min(), x.max())
+
+    def test_nothing_gives_init(self, pool):
+        found = pool.reduce(self.SQUARES, np.zeros(0), init=7, combine="+")
+        assert (type(found), found) == (int, 7)
+
+    def test_errors_are_the_interpreter_s(self, pool):
+        x = np.ones(100_000, dtype=int)
+        x[77_777] = 0
+        with pytest.raises(moonpool.LuaError, match="by zero") as raised:
+            pool.reduce("function(acc, x) return acc + 1 // x end", x, init=0, combine="+")
+        assert raised.value.index == 77_777
+
+    def test_what_is_refused(self, pool):
+        with pytest.raises(RuntimeError, match="a float there"):
+            pool.reduce("function(a, x) return math.max(a, x) end", np.ones(9), init=0)
+
+    def test_timeout(self, pool):
+        source = "function(acc, x) while x == 1 do x = x * 1 end return acc end"
+        with pytest.raises(TimeoutError):
+            pool.reduce(source, np.ones(64), init=0, timeout=0.3)
+
+
 class TestStopping:
     def test_timeout(self, pool):
         kernel = "function(x) while x >= 0 do x = x + 1 end return x end"
