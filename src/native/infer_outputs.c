@@ -40,7 +40,8 @@ static void settle_acc(mp_infer *infer, mp_param *param, int acc)
         mp__unit_refuse(infer->unit, line,
                         param->scalar == MP_KIND_FLOAT
                             ? "give an integer for init, or return floats only"
-                            : "return floats only, 0.0 for 0",
+                            : "give a float for init, 0.0 for 0, and return "
+                              "floats only",
                         "an accumulator is an integer here and a float there");
     if (result.may == MP_MAY_INT && param->scalar == MP_KIND_FLOAT)
         mp__unit_refuse(infer->unit, line, "give an integer for init",
