@@ -30,6 +30,13 @@ mpy_attic *mpy_attic_new(void)
     return attic;
 }
 
+mpy_attic *mpy_attic_retain(mpy_attic *attic)
+{
+    /* Relaxed: who retains holds a reference already. */
+    atomic_fetch_add_explicit(&attic->references, 1, memory_order_relaxed);
+    return attic;
+}
+
 void mpy_attic_sweep(mpy_attic *attic)
 {
     /* Acquire: what others have put there is complete. */
@@ -90,10 +97,7 @@ static mp_status take_code(mpy_compiling *c, PyObject *result, mp_code *out)
         PyErr_NoMemory();
         return MP_NO_MEMORY;
     }
-    made->attic = c->state->attic;
-    /* Relaxed: the module holds a reference. */
-    atomic_fetch_add_explicit(&made->attic->references, 1,
-                              memory_order_relaxed);
+    made->attic = mpy_attic_retain(c->state->attic);
     made->object = Py_NewRef(object);
     *out = (mp_code){.address = (uintptr_t)address, .handle = made};
     return MP_OK;

@@ -13,11 +13,15 @@ typedef enum mpy_native {
 } mpy_native;
 
 /* Code that nobody runs any more, and may be let go of by whoever holds the
- * GIL. Shared by the module and all code that it made. */
+ * GIL. Shared by the module, its kernels, which the interpreter may free after
+ * it, and all code that it made. */
 typedef struct mpy_attic mpy_attic;
 
 /* NULL with an exception. */
 mpy_attic *mpy_attic_new(void);
+
+/* One more reference. */
+mpy_attic *mpy_attic_retain(mpy_attic *attic);
 
 /* Lets go of what is in there. */
 void mpy_attic_sweep(mpy_attic *attic);

@@ -51,7 +51,7 @@ static PyObject *wrap(PyTypeObject *type, const mpy_state *state,
         return NULL;
     }
     self->kernel = m->kernel;
-    self->attic = state->attic;
+    self->attic = mpy_attic_retain(state->attic);
     self->strict = m->options.strict;
     self->fastmath = m->options.fastmath;
     self->signature = m->options.signature
@@ -109,6 +109,7 @@ static void kernel_dealloc(PyObject *object)
     /* Mostly nobody else had the kernel, and its code is in the attic now. */
     if (attic != NULL)
         mpy_attic_sweep(attic);
+    mpy_attic_drop(attic);
     mpy_free_object(object);
 }
 

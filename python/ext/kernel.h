@@ -6,7 +6,7 @@
 
 typedef struct mpy_kernel {
     PyObject_HEAD mp_kernel *kernel; /* owned; never NULL once made */
-    struct mpy_attic *attic;         /* of the module, which outlives it */
+    struct mpy_attic *attic;         /* the module's; one reference */
     PyObject *signature;             /* str or None */
     bool strict;
     bool fastmath;

@@ -11,10 +11,15 @@ replaced after some hundred, and freed when the last code of it is.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+import sys
 import threading
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OLDEST = (0, 44)
 # Libraries that one just-in-time compiler links before the next one is made.
@@ -35,7 +40,8 @@ _WIDTHS = ["bN2", "dN4", "eN8"]
 _VECTOR = [f"_ZGV{width}v_{name}" for width in _WIDTHS for name in _UNARY]
 _VECTOR += [f"_ZGV{width}vv_{name}" for width in _WIDTHS for name in _BINARY]
 
-_lock = threading.Lock()
+# Around all of LLVM. What is collected within may free code within.
+_lock = threading.RLock()
 
 
 class CompilerError(RuntimeError):
@@ -61,14 +67,21 @@ class Code:
 
     def close(self) -> None:
         """Give the memory back: nobody may run the code any more."""
-        tracker, self._tracker = self._tracker, None
-        if tracker is not None:
-            tracker.close()
-        # Not before its code.
-        self._jit = None
+        with _lock:
+            tracker, self._tracker = self._tracker, None
+            if tracker is not None:
+                tracker.close()
+            # Not before its code.
+            self._jit = None
 
-    def __del__(self) -> None:
-        self.close()
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not finalizing():
+            self.close()
+            return
+        # llvmlite may be gone before its objects: they are left to the process.
+        for one in (self._tracker, self._jit):
+            if one is not None:
+                one.detach()
 
 
 class _Compiler:
@@ -101,6 +114,12 @@ class _Compiler:
         self._libraries = [ctypes.CDLL(None), *_load("libm.so.6", "libmvec.so.1")]
         self._jit: Any = None
         self._linked = 0
+        # What it holds is never freed: at the end llvmlite may be gone before it.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+        # LLVM's locks and llvmlite's are free in the child of a fork().
+        os.register_at_fork(
+            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        )
 
     # ---- parts -------------------------------------------------------------
 
