@@ -298,6 +298,17 @@ static int acc_param(const mp_spec *spec, int k)
     return param;
 }
 
+/* %lanes as bits, worked out where it is needed: whole vectors, which are most
+ * of them, have no use for it then. */
+static const char *lanes_left(mp_emit *e)
+{
+    const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
+    left = mp__emit_splat(e, "i64", left);
+    return mp__emit_let(e, "icmp slt %s %s, %s",
+                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_iota(e),
+                        left);
+}
+
 /* Lanes without an item keep what they have. */
 static void store_acc(mp_emit *e, const mp_node *node)
 {
@@ -323,9 +334,8 @@ static void store_acc(mp_emit *e, const mp_node *node)
         mp__emit_likely(e, e->full, done, part);
         mp__emit_label(e, part);
         const char *old = mp__emit_let(e, "load %s, ptr %%acc%d", type, param);
-        const char *kept =
-            mp__emit_let(e, "select %s %s, %s %s, %s %s", bits,
-                         mp__emit_to_bits(e, "%lanes"), type, x, type, old);
+        const char *kept = mp__emit_let(e, "select %s %s, %s %s, %s %s", bits,
+                                        lanes_left(e), type, x, type, old);
         mp__emit_jump(e, done);
         mp__emit_label(e, done);
         x = mp__emit_let(e, "phi %s [ %s, %%%s ], [ %s, %%%s ]", type, x, from,
