@@ -261,7 +261,7 @@ PyObject *mpy_native_describe(PyObject *module, PyObject *const *args,
     mp_refusal refusal;
     if (mpy_launch_count(nargs, 4) < 0)
         return NULL;
-    mpy_kernel *kernel = mpy_kernel_of(state, args[0]);
+    mp_kernel *kernel = mpy_kernel_of(state, args[0]);
     long line = kernel != NULL ? PyLong_AsLong(args[1]) : -1;
     if (kernel == NULL || (line == -1 && PyErr_Occurred()) ||
         (what = PyUnicode_AsUTF8AndSize(args[2], NULL)) == NULL ||
