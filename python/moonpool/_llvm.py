@@ -43,6 +43,13 @@ _VECTOR += [f"_ZGV{width}vv_{name}" for width in _WIDTHS for name in _BINARY]
 # Around all of LLVM. What is collected within may free code within.
 _lock = threading.RLock()
 
+# So no lock of LLVM's, and none of an import of llvmlite, is held in the child
+# of a fork().
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
 
 class CompilerError(RuntimeError):
     """Why there is no machine code: it is missing, too old, or fails."""
@@ -116,10 +123,6 @@ class _Compiler:
         self._linked = 0
         # What it holds is never freed: at the end llvmlite may be gone before it.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
-        # LLVM's locks and llvmlite's are free in the child of a fork().
-        os.register_at_fork(
-            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-        )
 
     # ---- parts -------------------------------------------------------------
 

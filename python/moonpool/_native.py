@@ -11,7 +11,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from moonpool import _core
+from moonpool import _core, _llvm
 from moonpool._arrays import dtype_code
 from moonpool._errors import PerformanceWarning
 
@@ -59,14 +59,8 @@ def compile_ir(ir: bytes, isa: str) -> tuple[int, object]:
     if threading.current_thread() is threading.main_thread():
         code = _undisturbed(ir.decode(), isa)
     else:
-        code = _compile(ir.decode(), isa)
+        code = _llvm.compile_ir(ir.decode(), isa)
     return code.address, code
-
-
-def _compile(ir: str, isa: str) -> Code:
-    from moonpool import _llvm
-
-    return _llvm.compile_ir(ir, isa)
 
 
 def _undisturbed(ir: str, isa: str) -> Code:
@@ -81,7 +75,7 @@ def _undisturbed(ir: str, isa: str) -> Code:
 
     def body() -> None:
         try:
-            found.append(_compile(ir, isa))
+            found.append(_llvm.compile_ir(ir, isa))
         except BaseException as error:
             raised.append(error)
 
@@ -90,7 +84,7 @@ def _undisturbed(ir: str, isa: str) -> Code:
         thread.start()
     except RuntimeError:
         # No thread can be had: the interpreter exits, or there are too many.
-        return _compile(ir, isa)
+        return _llvm.compile_ir(ir, isa)
     thread.join()
     if raised:
         raise raised.pop()
@@ -99,8 +93,6 @@ def _undisturbed(ir: str, isa: str) -> Code:
 
 def assembly(ir: str, isa: str | None = None) -> str:
     """Return the machine code of LLVM IR text, for this machine by default."""
-    from moonpool import _llvm
-
     return _llvm.assembly(ir, isa or _core.isa)
 
 
