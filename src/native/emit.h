@@ -13,6 +13,7 @@
 typedef struct mp_helper {
     const char *name; /* "mp.idiv": see mp__emit_helpers() */
     bool wide;
+    int uses; /* places that call it */
 } mp_helper;
 
 typedef struct mp_emit {

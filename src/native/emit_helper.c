@@ -7,6 +7,12 @@
 
 #define PURE "nounwind readnone willreturn"
 
+/* A helper is inlined in at most so many places, or if its text is short; that
+ * of gathers and scatters is what LLVM makes of it. */
+#define MOST_INLINED 32
+#define SHORT_HELPER 160
+#define ACCESS_SIZE 4000
+
 /* ---- asking ------------------------------------------------------------- */
 
 void mp__emit_declare(mp_emit *e, const char *declaration)
@@ -49,9 +55,10 @@ const char *mp__emit_helper(mp_emit *e, const char *name, bool wide)
                                strcmp(e->helpers[k].name, name) != 0))
         k++;
     if (k == e->nhelpers) {
-        mp_helper helper = {name, wide};
+        mp_helper helper = {name, wide, 0};
         MP_UNIT_PUSH(e->unit, e->helpers, e->nhelpers, helper);
     }
+    e->helpers[k].uses++;
     return mp__write_text(e->unit, "@%s.%s", name, wide ? "v" : "s");
 }
 
@@ -135,14 +142,28 @@ static const char *expand_name(mp_emit *e, const char *at, const char *self,
     return at + size;
 }
 
-static void expand(mp_emit *e, const mp_template *template, bool wide)
+/* The attribute of a helper that is called in so many places: a long one in
+ * many would take LLVM minutes. */
+static const char *inlining(int uses, size_t size)
+{
+    return uses > MOST_INLINED && size > SHORT_HELPER ? "noinline"
+                                                      : "alwaysinline";
+}
+
+static void expand(mp_emit *e, const mp_template *template,
+                   const mp_helper *helper)
 {
     const char *at = template->text;
+    bool wide = helper->wide;
     while (*at != '\0') {
         size_t plain = strcspn(at, "$@");
         mp__write_bytes(&e->text, at, plain);
         at += plain;
-        if (*at == '$')
+        if (at[0] == '$' && at[1] == 'a') {
+            mp__write(&e->text, "%s",
+                      inlining(helper->uses, strlen(template->text)));
+            at += 2;
+        } else if (*at == '$')
             at = expand_type(e, at + 1, wide);
         else if (*at == '@')
             at = expand_name(e, at + 1, template->name, wide);
@@ -163,9 +184,10 @@ static const mp_template *find_template(const mp_emit *e, const char *name,
 
 /* ---- writing ------------------------------------------------------------ */
 
-static void write_helper(mp_emit *e, const char *name, bool wide)
+static void write_helper(mp_emit *e, mp_helper helper)
 {
-    const char *rest;
+    const char *name = helper.name, *rest;
+    bool wide = helper.wide;
     if (strcmp(name, "mp.any") == 0)
         mp__emit_write_any(e);
     else if (strcmp(name, "mp.some") == 0)
@@ -175,18 +197,18 @@ static void write_helper(mp_emit *e, const char *name, bool wide)
     else if ((rest = after(name, "call.")) != NULL)
         mp__emit_write_call(e, rest);
     else if ((rest = after(name, "gather.")) != NULL)
-        mp__emit_write_gather(e, rest, after(rest, "cold.") != NULL);
+        mp__emit_write_gather(e, rest, inlining(helper.uses, ACCESS_SIZE));
     else if ((rest = after(name, "scatter.")) != NULL)
-        mp__emit_write_scatter(e, rest, after(rest, "cold.") != NULL);
+        mp__emit_write_scatter(e, rest, inlining(helper.uses, ACCESS_SIZE));
     else
-        expand(e, find_template(e, name, wide), wide);
+        expand(e, find_template(e, name, wide), &helper);
 }
 
 void mp__emit_helpers(mp_emit *e)
 {
     /* A helper may ask for others. */
     for (int k = 0; k < e->nhelpers; k++)
-        write_helper(e, e->helpers[k].name, e->helpers[k].wide);
+        write_helper(e, e->helpers[k]);
     for (int k = 0; k < e->ndeclared; k++)
         mp__write(&e->text, "%s\n", e->declared[k]);
 }

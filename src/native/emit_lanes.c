@@ -1,4 +1,6 @@
 /* Helpers that depend on the number of lanes. */
+#include <string.h>
+
 #include "native/emit_writing.h"
 
 #define PURE "nounwind readnone willreturn"
@@ -98,10 +100,11 @@ static const char *all_bits(mp_emit *e)
 
 /* Where the machine has no masks, lanes that are off read the first element:
  * a branch for each lane would take longer. */
-void mp__emit_write_gather(mp_emit *e, const char *name, bool cold)
+void mp__emit_write_gather(mp_emit *e, const char *name, const char *inlining)
 {
     mp_writer *to = &e->text;
     int n = e->lanes;
+    bool cold = strncmp(name, "cold.", 5) == 0;
     const char *element = name + (cold ? 5 : 0);
     const char *type = mp__emit_vector_of(e, element);
     const char *intrinsic = mp__write_text(
@@ -113,7 +116,7 @@ void mp__emit_write_gather(mp_emit *e, const char *name, bool cold)
     mp__write(to,
               "define internal %s @gather.%s.v(ptr %%p, <%d x i64> %%o, "
               "<%d x i1> %%m) %s nounwind {\n",
-              type, name, n, n, cold ? "noinline cold" : "alwaysinline");
+              type, name, n, n, cold ? "noinline cold" : inlining);
     mp__write(to,
               "  %%s = select <%d x i1> %%m, <%d x i64> %%o, <%d x i64> "
               "zeroinitializer\n"
@@ -128,10 +131,11 @@ void mp__emit_write_gather(mp_emit *e, const char *name, bool cold)
 
 /* Where the machine has no masks, lanes that are off write to a place that
  * nobody reads. */
-void mp__emit_write_scatter(mp_emit *e, const char *name, bool cold)
+void mp__emit_write_scatter(mp_emit *e, const char *name, const char *inlining)
 {
     mp_writer *to = &e->text;
     int n = e->lanes;
+    bool cold = strncmp(name, "cold.", 5) == 0;
     const char *element = name + (cold ? 5 : 0);
     const char *type = mp__emit_vector_of(e, element);
     const char *intrinsic = mp__write_text(
@@ -144,7 +148,7 @@ void mp__emit_write_scatter(mp_emit *e, const char *name, bool cold)
               "define internal void @scatter.%s.v(ptr %%p, <%d x i64> %%o, "
               "<%d x i1> %%m, %s %%x) %s nounwind {\n"
               "  %%a = getelementptr i8, ptr %%p, <%d x i64> %%o\n",
-              name, n, n, type, cold ? "noinline cold" : "alwaysinline", n);
+              name, n, n, type, cold ? "noinline cold" : inlining, n);
     if (!e->bits)
         mp__write(
             to,

@@ -8,7 +8,7 @@
 
 #include "native/spec.h"
 
-#define FAST "alwaysinline nounwind readnone willreturn"
+#define FAST "$a nounwind readnone willreturn"
 #define SLOW "noinline cold nounwind readnone willreturn"
 #define ANY_ISA MP_ISA_SCALAR, MP_ISA_AVX512
 

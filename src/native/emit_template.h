@@ -5,6 +5,7 @@
  *     $f $i $b $m   double, i64, i1, a kept boolean: or vectors of them
  *     $s $w         float, i32: or vectors of them
  *     $(i64 7)      a constant: 7, or a vector of it
+ *     $a            whether it is inlined: an attribute
  *     @mp.any       another helper, which is asked for by that
  *     @call.1.exp   a function of C's library, or what takes its place
  *     @in.1.floor   an intrinsic of LLVM's, here with one argument

@@ -16,8 +16,8 @@ void mp__emit_write_any(mp_emit *e);
 void mp__emit_write_some(mp_emit *e, bool wide);
 /* "i8", or "cold.i8" for what is rarely called: elements at offsets in bytes,
  * in the lanes of a mask. */
-void mp__emit_write_gather(mp_emit *e, const char *name, bool cold);
-void mp__emit_write_scatter(mp_emit *e, const char *name, bool cold);
+void mp__emit_write_gather(mp_emit *e, const char *name, const char *inlining);
+void mp__emit_write_scatter(mp_emit *e, const char *name, const char *inlining);
 /* Random words. */
 void mp__emit_write_philox(mp_emit *e, bool wide);
 

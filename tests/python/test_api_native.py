@@ -112,7 +112,8 @@ class TestMap:
         assert str(native.value) == str(interpreted.value)
         assert native.value.index == 700
         with pytest.raises(moonpool.LuaError, match="uint8") as misfit:
-            pool.map("function(x) return x end", np.arange(500), out=np.empty(500, np.uint8))
+            one = np.r_[:256, 300, :200]
+            pool.map("function(x) return x end", one, out=np.empty(457, np.uint8))
         assert misfit.value.index == 256
 
     def test_async(self, pool):
@@ -320,6 +321,18 @@ class TestLooking:
         text = moonpool.kernel(STRING, name="text").explain(np.float32)
         assert text.startswith("kernel 'text'(float32) runs interpreted: ")
         assert "\n    2 |   local s = 'a' .. x\n      |                 ^\n" in text
+
+    def test_long_helpers_are_not_inlined_everywhere(self):
+        """In many places they would take LLVM minutes."""
+        few, many = (
+            moonpool.kernel("function(x, y)\n" + "x = x % y\n" * count + "return x end")
+            for count in (3, 300)
+        )
+        helper = "@mp.fmod.v(<8 x double> %a, <8 x double> %b) {} nounwind"
+        for kernel, inlining in ((few, "alwaysinline"), (many, "noinline")):
+            code = _native.show(kernel, ("f8", "f8"), None, "emit", "avx2")
+            assert helper.format(inlining) in code
+            assert "vdivpd" in _native.assembly(code, "avx2")
 
     def test_inspect(self):
         kernel = moonpool.kernel(SOURCE)
