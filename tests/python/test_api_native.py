@@ -111,8 +111,8 @@ class TestMap:
             off.map(kernel, np.arange(1000))
         assert str(native.value) == str(interpreted.value)
         assert native.value.index == 700
+        one = np.r_[:256, 300, :200]
         with pytest.raises(moonpool.LuaError, match="uint8") as misfit:
-            one = np.r_[:256, 300, :200]
             pool.map("function(x) return x end", one, out=np.empty(457, np.uint8))
         assert misfit.value.index == 256
 
