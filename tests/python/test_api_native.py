@@ -280,7 +280,7 @@ class TestChoice:
             calls.append(isa)
             raise RuntimeError("no executable pages")
 
-        calls = []
+        calls: list[str] = []
         monkeypatch.setattr(_native, "compile_ir", broken)
         kernel = moonpool.kernel(SOURCE)
         x = np.ones(LARGE)
@@ -330,7 +330,7 @@ class TestLooking:
         )
         helper = "@mp.fmod.v(<8 x double> %a, <8 x double> %b) {} nounwind"
         for kernel, inlining in ((few, "alwaysinline"), (many, "noinline")):
-            code = _native.show(kernel, ("f8", "f8"), None, "emit", "avx2")
+            code = str(_native.show(kernel, ("f8", "f8"), None, "emit", "avx2"))
             assert helper.format(inlining) in code
             assert "vdivpd" in _native.assembly(code, "avx2")
 

@@ -72,7 +72,7 @@ def mnemonics(assembly: str) -> set[str]:
 @pytest.mark.parametrize(
     "dump",
     DUMPS.dumps(DUMPS.PAGE.read_text(encoding="utf-8")),
-    ids=lambda dump: re.search(r"--pass (\w+)|$", dump.command)[1] or "explain",
+    ids=lambda dump: "".join(re.findall(r"--pass (\w+)", dump.command)) or "explain",
 )
 def test_dumps_are_true(dump: Any) -> None:
     """`python tools/dumps.py` writes them anew."""

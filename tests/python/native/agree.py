@@ -40,11 +40,12 @@ class Report:
 def outcome(pool: moonpool.Pool, kernel: moonpool.Kernel, case: kernelgen.Case) -> list[Any]:
     """Return what a call gives: its error, or its results and what it wrote."""
     args = case.fresh()
+    found: Any = None
     try:
         if case.form == "map":
             found = pool.map(kernel, *args, timeout=60)
         else:
-            found = pool.run(kernel, case.extent, *args, timeout=60)
+            pool.run(kernel, case.extent, *args, timeout=60)
     except moonpool.LuaError as error:
         # What `run` has written before an error is for nobody.
         return [type(error).__name__, str(error)]
