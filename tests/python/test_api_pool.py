@@ -475,9 +475,13 @@ def test_interrupts_at_random_instants():
     ]
 
     def call_until_interrupted():
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
-        while True:
-            chance.choice(calls)()
+        # Once more, since Python drops what is raised inside a destructor.
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3), 1)
+        try:
+            while True:
+                chance.choice(calls)()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
