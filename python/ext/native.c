@@ -49,7 +49,11 @@ static PyObject *codes_object(const asking *a)
         Py_RETURN_NONE;
     for (int k = 0; k < a->nouts; k++) {
         mp_dtype dtype = a->dtypes[k];
-        codes[k] = dtype == MP_BOOL ? '?' : dtype < MP_FLOAT16 ? 'q' : 'd';
+        codes[k] = 'd';
+        if (dtype == MP_BOOL)
+            codes[k] = '?';
+        else if (dtype < MP_FLOAT16)
+            codes[k] = 'q';
     }
     return PyUnicode_FromStringAndSize(codes, a->nouts);
 }
