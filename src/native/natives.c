@@ -116,7 +116,9 @@ static void natives_free(mp_kernel_extra *extra)
     free(n);
 }
 
-static mp_status natives_of(mp_kernel *kernel, natives **out, mp_error *err)
+/* The cache of a kernel, made where there is none yet; NULL, with `err` filled,
+ * where there is no memory. */
+static natives *natives_of(mp_kernel *kernel, mp_error *err)
 {
     /* Acquire: what it points to was made by another thread. */
     mp_kernel_extra *extra =
@@ -125,7 +127,8 @@ static mp_status natives_of(mp_kernel *kernel, natives **out, mp_error *err)
         natives *n = calloc(1, sizeof *n);
         if (n == NULL || pthread_mutex_init(&n->lock, NULL) != 0) {
             free(n);
-            return mp_error_set(err, MP_NO_MEMORY, "no memory for a kernel");
+            mp_error_set(err, MP_NO_MEMORY, "no memory for a kernel");
+            return NULL;
         }
         n->extra.free = natives_free;
         if (atomic_compare_exchange_strong_explicit(
@@ -135,8 +138,7 @@ static mp_status natives_of(mp_kernel *kernel, natives **out, mp_error *err)
         else
             natives_free(&n->extra);
     }
-    *out = (natives *)extra;
-    return MP_OK;
+    return (natives *)extra;
 }
 
 static bool same_setup(const mp_kernel *a, const mp_kernel *b)
@@ -308,17 +310,16 @@ static mp_status ask(const question *q, int64_t items, int64_t least,
                      mp_native **out, mp_error *err)
 {
     key k;
-    natives *n = NULL;
+    natives *n = natives_of(q->kernel, err);
+    if (n == NULL)
+        return MP_NO_MEMORY;
     bool due = false;
-    mp_status status = natives_of(q->kernel, &n, err);
-    if (status != MP_OK)
-        return status;
     make_key(&k, q->spec);
     if (q->compiler != NULL) {
         add_bytes(&k, &q->compiler->compile, sizeof q->compiler->compile);
         add_bytes(&k, &q->compiler->release, sizeof q->compiler->release);
     }
-    status = look_up(n, &k, q->setup, items, least, out, &due, err);
+    mp_status status = look_up(n, &k, q->setup, items, least, out, &due, err);
     if (status != MP_OK || !due)
         return status;
     status = answer(q, out, err);

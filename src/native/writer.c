@@ -14,7 +14,7 @@ static void reserve(mp_writer *writer, size_t more)
     while (room < need)
         room *= 2;
     char *text = mp__unit_alloc(writer->unit, room);
-    if (writer->size > 0)
+    if (writer->text != NULL)
         memcpy(text, writer->text, writer->size);
     writer->text = text;
     writer->room = room;
