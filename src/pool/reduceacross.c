@@ -120,7 +120,8 @@ void mp__across_begin(mp_reduce_job *reduce)
     a->tile = TILE / reduce->naccs;
     if (a->tile < LEAST_FOLDS)
         a->tile = LEAST_FOLDS;
-    bool many = count_tiles(reduce) >= SHARE * reduce->job.pool->nworkers;
+    int64_t nworkers = reduce->job.pool->nworkers;
+    bool many = count_tiles(reduce) >= SHARE * nworkers;
     a->together =
         fold->nblocks == 1 || (many && fold->nblocks <= MOST_TOGETHER &&
                                mp__combine_is_operator(reduce->combine));

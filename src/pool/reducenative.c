@@ -176,7 +176,8 @@ static void begin(reduce_run *run, struct mp_worker *worker, mp_job *job)
         run->steps[i] = loop->operands[i].strides[loop->ndim - 1];
     for (int k = 0; k < r->naccs; k++)
         run->init[k] = mp__reduce_bits(r->init[k], job->native->outputs[k]);
-    mp__tier_scalars(&job->args, &run->scalars[r->fold.lanes * r->naccs]);
+    mp__tier_scalars(&job->args,
+                     &run->scalars[(size_t)r->fold.lanes * (size_t)r->naccs]);
     run->frame = (mp_frame){.at = run->cursor.at,
                             .steps = run->steps,
                             .scalars = run->scalars,
@@ -191,7 +192,7 @@ static void turn(reduce_run *run, int64_t by)
     if (run->reduce->fold.lanes == 1 || by == 0)
         return;
     for (int k = 0; k < run->reduce->naccs; k++) {
-        uint64_t *accs = &run->scalars[k * MP_LANES];
+        uint64_t *accs = &run->scalars[(size_t)k * MP_LANES];
         memcpy(lanes, accs + count, rest * sizeof *lanes);
         memcpy(lanes + rest, accs, count * sizeof *lanes);
         memcpy(accs, lanes, sizeof lanes);
@@ -242,8 +243,9 @@ static bool put_partial(const reduce_run *run, int64_t item, int64_t count)
         }
         if (lanes > 1 && dtype == MP_BOOL)
             return false;
-        partial[k] = combine_lanes(r->combine, &run->scalars[k * r->fold.lanes],
-                                   lanes, dtype);
+        partial[k] = combine_lanes(
+            r->combine, &run->scalars[(size_t)k * (size_t)r->fold.lanes], lanes,
+            dtype);
     }
     return true;
 }

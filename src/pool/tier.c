@@ -86,7 +86,8 @@ mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
     else
         status = mp_natives_get(job->kernel, job->pool->setup, spec, native,
                                 items, &job->native, err);
-    if (status == MP_OK && native->required && !mp__job_compiled(job))
+    if (status == MP_OK && native->required && job->native != NULL &&
+        !mp__job_compiled(job))
         status = mp_refusal_error(&job->native->refusal, job->kernel, err);
     return status;
 }
@@ -140,7 +141,7 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 /* ---- at work ------------------------------------------------------------ */
 
 /* Chunks start with so many vectors. */
-#define FIRST_VECTORS 64
+#define FIRST_VECTORS INT64_C(64)
 
 /* No more items than these are replayed at a failure. */
 #define MOST_PATIENCE 65536
