@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/kernel.h"
 #include "native/driver.h"
@@ -92,6 +93,7 @@ typedef struct entry {
 
 typedef struct natives {
     mp_kernel_extra extra;
+    pid_t process; /* fixed after new; whose it is */
     pthread_mutex_t lock;
     int count;    /* guarded by lock */
     entry *first; /* guarded by lock; the most recently used */
@@ -117,13 +119,15 @@ static void natives_free(mp_kernel_extra *extra)
 }
 
 /* The cache of a kernel, made where there is none yet; NULL, with `err` filled,
- * where there is no memory. */
+ * where there is no memory. The child of a fork() begins with an empty one: in
+ * the parent's a thread that is not there any more may hold the lock. */
 static natives *natives_of(mp_kernel *kernel, mp_error *err)
 {
     /* Acquire: what it points to was made by another thread. */
     mp_kernel_extra *extra =
         atomic_load_explicit(&kernel->extra, memory_order_acquire);
-    if (extra == NULL) {
+    pid_t process = getpid();
+    if (extra == NULL || ((natives *)extra)->process != process) {
         natives *n = calloc(1, sizeof *n);
         if (n == NULL || pthread_mutex_init(&n->lock, NULL) != 0) {
             free(n);
@@ -131,6 +135,7 @@ static natives *natives_of(mp_kernel *kernel, mp_error *err)
             return NULL;
         }
         n->extra.free = natives_free;
+        n->process = process;
         if (atomic_compare_exchange_strong_explicit(
                 &kernel->extra, &extra, &n->extra, memory_order_acq_rel,
                 memory_order_acquire))
