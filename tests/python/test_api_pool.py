@@ -461,8 +461,8 @@ def test_interrupts_at_random_instants():
     chance = random.Random(0)
     a, out = np.arange(200.0), np.zeros(200)
     kernel = "function(x) for i = 1, 20 do x = x + 1 end return x end"
-    # Interpreted: a thread that compiles may be left when its caller is
-    # interrupted, and ends in its own time.
+    # Interpreted: with kernels that compile among the calls a thread was left
+    # once; why is not known yet.
     pool = moonpool.Pool(2, timeout=10, native="off")
     calls = [
         lambda: pool.map(kernel, a),
