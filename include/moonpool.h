@@ -314,7 +314,7 @@ typedef struct mp_compiler {
 typedef struct mp_native_options {
     const mp_compiler *compiler;
     bool required; /* MP_REFUSED in place of running interpreted */
-    mp_isa isa;    /* no better than this one is used */
+    mp_isa isa;    /* jobs: MP_VALUE where the host has less */
     int lanes;     /* items at once, a power of two up to 64; 0: what suits */
     int64_t least; /* compile when so many items, over all calls of the kernel
                       with these types, have been asked for */

@@ -151,13 +151,15 @@ static mp_status compile(void *ud, const char *ir, size_t size, mp_isa isa,
  * sooner than compiled. */
 #define LEAST_ITEMS 2048
 
-void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native)
+void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
+                       mp_isa isa)
 {
     c->compiler =
         (mp_compiler){.compile = compile, .release = release, .ud = c};
     mp_native_options_init(&c->options, &c->compiler);
     c->options.required = native == MPY_NATIVE_REQUIRED;
-    c->options.least = LEAST_ITEMS;
+    c->options.least = native == MPY_NATIVE_AUTO ? LEAST_ITEMS : 0;
+    c->options.isa = isa;
     c->state = state;
     c->thread = PyThreadState_Get();
     c->type = c->value = c->traceback = NULL;

@@ -8,8 +8,9 @@
 /* When kernels are compiled: Pool(native=...). */
 typedef enum mpy_native {
     MPY_NATIVE_OFF,
-    MPY_NATIVE_AUTO,
-    MPY_NATIVE_REQUIRED,
+    MPY_NATIVE_AUTO,     /* where it pays */
+    MPY_NATIVE_ON,       /* where it is possible */
+    MPY_NATIVE_REQUIRED, /* or the call fails */
 } mpy_native;
 
 /* Code that nobody runs any more, and may be let go of by whoever holds the
@@ -39,7 +40,8 @@ typedef struct mpy_compiling {
 } mpy_compiling;
 
 /* `c` must stay where it is. */
-void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native);
+void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
+                       mp_isa isa);
 
 /* Whether the compiler raised what is no refusal; if so, it is raised again. */
 bool mpy_compile_raised(mpy_compiling *c);

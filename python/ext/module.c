@@ -110,15 +110,22 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
     return type == NULL ? -1 : PyModule_AddType(module, *out);
 }
 
-/* How many items the code for this machine computes at once. */
-static long lanes(void)
+/* How many items code computes at once, for each set of instructions, the
+ * poorest first. */
+static int add_lanes(PyObject *module)
 {
-    static const long all[] = {
-#define LANES(name, text, count) count,
-        MP_ISA_TABLE(LANES)
+    PyObject *lanes = Py_BuildValue("{"
+#define FORMAT(name, text, count) "si"
+                                    MP_ISA_TABLE(FORMAT)
+#undef FORMAT
+                                        "}"
+#define LANES(name, text, count) , text, count
+                                    MP_ISA_TABLE(LANES)
 #undef LANES
-    };
-    return all[mp_isa_host()];
+    );
+    int result = PyModule_AddObjectRef(module, "lanes", lanes);
+    Py_XDECREF(lanes);
+    return result;
 }
 
 static int module_exec(PyObject *module)
@@ -130,7 +137,7 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
-        PyModule_AddIntConstant(module, "lanes", lanes()) < 0 ||
+        add_lanes(module) < 0 ||
         PyModule_AddStringConstant(module, "isa", mp_isa_name(mp_isa_host())) <
             0)
         return -1;

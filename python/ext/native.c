@@ -209,6 +209,11 @@ static const char *stage_name(int stage)
     return mp_stage_name((mp_stage)stage);
 }
 
+int mpy_native_isa(PyObject *name)
+{
+    return find_name(name, isa_name, MP_ISA_AVX512 + 1);
+}
+
 static int read_showing(showing *s, mpy_state *state, PyObject *const *args)
 {
     s->kernel = mpy_kernel_of(state, args[0]);
@@ -219,12 +224,10 @@ static int read_showing(showing *s, mpy_state *state, PyObject *const *args)
         return -1;
     s->ndim = ndim < 0 || ndim > 9 ? 9 : (int)ndim;
     mp_native_options_init(&s->options, NULL);
-    if (args[3] != Py_None) {
-        int isa = find_name(args[3], isa_name, MP_ISA_AVX512 + 1);
-        if (isa < 0)
-            return -1;
-        s->options.isa = (mp_isa)isa;
-    }
+    int isa = mpy_native_isa(args[3]);
+    if (isa < 0)
+        return -1;
+    s->options.isa = (mp_isa)isa;
     int stage = find_name(args[4], stage_name, MP_STAGE_EXPLAIN + 1);
     if (stage < 0)
         return -1;

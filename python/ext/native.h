@@ -24,4 +24,7 @@ PyObject *mpy_native_describe(PyObject *module, PyObject *const *args,
 /* Warns, once a kernel, where a large job had to be interpreted. */
 int mpy_native_warn(mpy_job *job);
 
+/* The mp_isa of that name, or -1 with an exception. */
+int mpy_native_isa(PyObject *name);
+
 #endif

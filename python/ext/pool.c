@@ -51,18 +51,20 @@ static void open_body(void *ud)
 
 static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
-    static const char *const names[] = {"workers", "memory_limit", "timeout",
-                                        "sandbox", "setup",        "native",
-                                        NULL};
+    static const char *const names[] = {
+        "workers", "memory_limit", "timeout", "sandbox",
+        "setup",   "native",       "isa",     NULL};
     opening o = {.pool = NULL};
     mp_pool_options_init(&o.options);
     unsigned long long limit;
-    int sandbox, native;
+    int sandbox, native, isa;
+    PyObject *isa_name;
     Py_ssize_t setup_size;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kw, "iKdpz#i:Pool", (char **)(uintptr_t)names,
+            args, kw, "iKdpz#iU:Pool", (char **)(uintptr_t)names,
             &o.options.workers, &limit, &o.options.timeout, &sandbox,
-            &o.options.setup, &setup_size, &native))
+            &o.options.setup, &setup_size, &native, &isa_name) ||
+        (isa = mpy_native_isa(isa_name)) < 0)
         return NULL;
     o.options.memory_limit = (size_t)limit;
     o.options.sandbox = sandbox != 0;
@@ -85,6 +87,7 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     self->state = state;
     self->pool = o.pool;
     self->native = native;
+    self->isa = isa;
     return (PyObject *)self;
 }
 

@@ -18,6 +18,7 @@ typedef struct mpy_use {
 typedef struct mpy_pool {
     PyObject_HEAD mpy_state *state;
     int native;     /* an mpy_native; fixed after new */
+    int isa;        /* an mp_isa; fixed after new */
     mp_pool *pool;  /* NULL once freed or abandoned; under the GIL */
     unsigned epoch; /* grows at each fork; under the GIL */
     bool closed;    /* no new calls; under the GIL */

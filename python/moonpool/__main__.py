@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import moonpool
-from moonpool import _core, _native
+from moonpool import _core, _native, _tier
 
 _SIMD = ("sse2", "sse4_1", "sse4_2", "avx", "avx2", "fma", "avx512f", "asimd", "sve")
 _SCALARS = {"float": float, "int": int, "bool": bool}
@@ -58,9 +58,12 @@ def _native_tier() -> str:
     why = _llvm.unavailable()
     if why is not None:
         return f"not available: {why}"
-    compiler, _, _ = _llvm.target(_core.isa)
-    at_once = f"{_core.lanes} items at once" if _core.lanes > 1 else "one item at once"
-    return f"available: {_core.isa}, {at_once}, by {compiler}"
+    isa = _tier.isa()
+    compiler, _, _ = _llvm.target(isa)
+    lanes = _core.lanes[isa]
+    at_once = f"{lanes} items at once" if lanes > 1 else "one item at once"
+    narrowed = f" (MOONPOOL_ISA; this machine has {_core.isa})" if isa != _core.isa else ""
+    return f"available: {isa}, {at_once}{narrowed}, by {compiler}"
 
 
 def _overview() -> None:
@@ -135,11 +138,11 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Print versions, workers and tiers, or what becomes of a kernel."""
     options = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
-    if options.command is None:
-        _overview()
-        return 0
     try:
-        print(_explain(options).rstrip("\n"))
+        if options.command is None:
+            _overview()
+        else:
+            print(_explain(options).rstrip("\n"))
     except (OSError, RuntimeError, TypeError, ValueError, moonpool.LuaError) as error:
         print(f"python -m moonpool: {error}", file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@ from typing_extensions import disjoint_base
 
 __version__: Final[str]
 isa: Final[str]
-lanes: Final[int]
+lanes: Final[dict[str, int]]
 
 @disjoint_base
 class Kernel:
@@ -77,6 +77,7 @@ class Pool:
         sandbox: bool,
         setup: str | None,
         native: int,
+        isa: str,
     ) -> Self: ...
     @property
     def closed(self) -> bool: ...
@@ -169,7 +170,7 @@ def reduce_shape(
     /,
 ) -> tuple[int, ...]: ...
 def show(
-    kernel: Kernel, types: tuple[str, ...], ndim: int, isa: str | None, stage: str, /
+    kernel: Kernel, types: tuple[str, ...], ndim: int, isa: str, stage: str, /
 ) -> str | tuple[int, str, str]: ...
 def describe(kernel: Kernel, line: int, what: str, hint: str, /) -> str: ...
 def allocate(code: str, shape: tuple[int, ...], /) -> memoryview: ...

@@ -83,13 +83,16 @@ class Kernel(_core.Kernel):
         """
         return _native.available() and isinstance(_native.show(self, types, ndim), str)
 
-    def explain(self, *types: Any, ndim: int | None = None) -> str:
+    def explain(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
         """Return what becomes of each line for arguments of `types`, or why not.
 
         Parameters
         ----------
         *types, ndim
             As in `native`.
+        isa : {"scalar", "sse2", "avx2", "avx512"}, optional
+            The instructions to use; this machine need not have them. By
+            default those that pools use.
 
         Returns
         -------
@@ -101,38 +104,38 @@ class Kernel(_core.Kernel):
         """
         given = ", ".join(getattr(one, "__name__", str(one)) for one in types)
         who = f"kernel {self.name!r}({given})"
-        found = _native.show(self, types, ndim, "explain")
+        found = _native.show(self, types, ndim, "explain", isa)
         if not isinstance(found, str):
             return f"{who} runs interpreted: {_native.describe(self, found)}"
         if not _native.available():
             return f"{who} runs interpreted: {_native.MISSING}"
         return found.rstrip("\n")
 
-    def inspect_llvm(self, *types: Any, ndim: int | None = None) -> str:
-        """Return the LLVM IR for arguments of `types`: see `native`.
+    def inspect_llvm(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
+        """Return the LLVM IR for arguments of `types`: see `explain`.
 
         Raises
         ------
         RuntimeError
             Where the kernel cannot be compiled.
         """
-        found = _native.show(self, types, ndim)
+        found = _native.show(self, types, ndim, isa=isa)
         if isinstance(found, str):
             return found
         raise RuntimeError(self.explain(*types, ndim=ndim))
 
-    def inspect_asm(self, *types: Any, ndim: int | None = None) -> str:
-        """Return the machine code for arguments of `types`, as assembly.
+    def inspect_asm(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
+        """Return the machine code for arguments of `types`, as assembly: see `explain`.
 
         Raises
         ------
         RuntimeError
             Where the kernel cannot be compiled.
         """
-        llvm = self.inspect_llvm(*types, ndim=ndim)
+        llvm = self.inspect_llvm(*types, ndim=ndim, isa=isa)
         if not _native.available():
             raise RuntimeError(self.explain(*types, ndim=ndim))
-        return _native.assembly(llvm)
+        return _native.assembly(llvm, isa)
 
 
 def kernel(

@@ -11,7 +11,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from moonpool import _core, _llvm
+from moonpool import _core, _llvm, _tier
 from moonpool._arrays import dtype_code
 from moonpool._errors import PerformanceWarning
 
@@ -93,7 +93,7 @@ def _undisturbed(ir: str, isa: str) -> Code:
 
 def assembly(ir: str, isa: str | None = None) -> str:
     """Return the machine code of LLVM IR text, for this machine by default."""
-    return _llvm.assembly(ir, isa or _core.isa)
+    return _llvm.assembly(ir, isa or _tier.isa())
 
 
 def show(
@@ -116,15 +116,15 @@ def show(
         "bytecode", "build", "infer", "fold", "diverge", "mask" or "emit"; "explain" for
         the source with what became of each line.
     isa : str, optional
-        Code for "scalar", "sse2", "avx2" or "avx512" instead of what this
-        machine has at best.
+        Code for "scalar", "sse2", "avx2" or "avx512", instead of what pools
+        make here. This machine need not have it.
     """
     codes = tuple(_type_code(one) for one in types)
     if ndim is None:
         ndim = 1 if any(code[0] == "a" for code in codes) else 0
     if ndim:
         codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)
-    return _core.show(kernel, codes, ndim, isa, stage)
+    return _core.show(kernel, codes, ndim, isa or _tier.isa(), stage)
 
 
 def _kind(code: str) -> str:

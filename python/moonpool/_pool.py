@@ -7,9 +7,9 @@ import operator
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
-from moonpool import _core, _steps
+from moonpool import _core, _steps, _tier
 from moonpool._completion import Completions
 from moonpool._future import Future
 from moonpool._kernel import Kernel, as_kernel
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from moonpool._progress import Bar
 
-# In the order of the extension's numbers.
-_NATIVE = ("off", "auto", "require")
 _DEFAULT_MEMORY = 256 * 1024 * 1024
 _COUNTERS = ("chunks", "items", "native", "busy", "memory", "memory_peak", "states")
 
@@ -43,10 +41,11 @@ class Pool:
         default 256 MiB, and no limit without a sandbox.
     timeout : float, optional
         Seconds that a call may take, where the call does not say.
-    native : {"auto", "require", "off"}
-        Whether the kernels of `map` and `run` run as native code: where that
-        is possible and pays, always (a call raises where it is not possible),
-        or never.
+    native : {"auto", "on", "require", "off"}, optional
+        Whether the kernels of `map`, `run` and `reduce` run as native code:
+        where that is possible and pays, where it is possible, always (a call
+        raises where it is not possible), or never. By default what
+        ``MOONPOOL_NATIVE`` says, else "auto".
     sandbox : bool
         False gives kernels all of Lua's libraries, files and processes
         included. Only for kernels that you trust as you trust Python code.
@@ -70,18 +69,17 @@ class Pool:
         *,
         memory_limit: float | None = None,
         timeout: float | None = None,
-        native: Literal["auto", "require", "off"] = "auto",
+        native: _tier.Native | None = None,
         sandbox: bool = True,
         setup: str | None = None,
     ) -> None:
-        if native not in _NATIVE:
-            raise ValueError(f"native must be 'auto', 'require' or 'off', not {native!r}")
         if setup is not None and not isinstance(setup, str):
             raise TypeError(f"setup must be a str of Lua, not {type(setup).__name__}")
         self._workers = _check_workers(workers)
         self._memory_limit = _check_memory(memory_limit, sandbox=sandbox)
         self._timeout = _steps.limit(timeout, 0.0)
-        self._native = native
+        self._native = _tier.native_number(native)
+        self._isa = _tier.isa()
         self._sandbox = bool(sandbox)
         self._setup = setup
         self._closed = False
@@ -105,7 +103,8 @@ class Pool:
                 0.0,
                 self._sandbox,
                 self._setup,
-                _NATIVE.index(self._native),
+                self._native,
+                self._isa,
             )
             completions = Completions(core)
             if self._setup is not None:

@@ -19,8 +19,7 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options)
         MP_ISA_TABLE(LANES)
 #undef LANES
     };
-    mp_isa host = mp_isa_host();
-    spec->isa = options->isa < host ? options->isa : host;
+    spec->isa = options->isa;
     /* The lanes of a reduction are what its results depend on. */
     if (spec->form != MP_FORM_REDUCE)
         spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];

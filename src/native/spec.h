@@ -59,7 +59,7 @@ typedef struct mp_spec {
     bool masked;     /* MAP: some items are left out (`where`) */
     bool strict;
     bool fastmath;
-    mp_isa isa; /* narrower than the host's in tests */
+    mp_isa isa;
     int lanes;  /* items at once, a power of two; 1: scalar code */
 } mp_spec;
 

@@ -77,6 +77,9 @@ mp_status mp__tier_choose(mp_job *job, const mp_job_options *options,
     if (native == NULL || items <= 0)
         return MP_OK;
     mp_status status = check_options(native, err);
+    if (status == MP_OK && native->isa > mp_isa_host())
+        status = mp_error_set(err, MP_VALUE, "this machine has no %s",
+                              mp_isa_name(native->isa));
     if (status != MP_OK)
         return status;
     if (obstacle == NULL)

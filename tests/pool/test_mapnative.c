@@ -473,6 +473,19 @@ static void a_compiler_may_fail(void **data)
     end_masked(m, data);
 }
 
+static void instructions_that_are_not_there(void **data)
+{
+    masked *m = begin_masked(ADD);
+    mp_job *job;
+    m->t.native.isa = MP_ISA_AVX512;
+    if (mp_isa_host() < MP_ISA_AVX512)
+        assert_fails(
+            mp_map_start(*data, &m->t.spec, &m->t.options, &job, &m->t.err),
+            MP_VALUE, &m->t.err, "this machine has no avx512");
+    assert_int_equal(m->t.fake.compiled, 0);
+    end_masked(m, data);
+}
+
 static void types_are_told_without_code(void **data)
 {
     float x[1] = {0};
@@ -537,6 +550,7 @@ int main(void)
         POOL_TEST(a_refusal_is_kept_and_told),
         POOL_TEST(a_machine_may_refuse),
         POOL_TEST(a_compiler_may_fail),
+        POOL_TEST(instructions_that_are_not_there),
         POOL_TEST(types_are_told_without_code),
         POOL_TEST(the_trace_says_the_tier),
     };

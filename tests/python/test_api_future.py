@@ -292,7 +292,7 @@ class Owner:
 
 class TestGivenUp:
     def test_while_the_completion_is_taken(self):
-        core = _core.Pool(1, 0, 0.0, True, None, 0)
+        core = _core.Pool(1, 0, 0.0, True, None, 0, _core.isa)
         kernel = moonpool.kernel(FOREVER)
         taken: list[Any] = []
 
