@@ -1,8 +1,7 @@
-"""The system's Lua 5.3 with nothing around it, by ctypes.
+"""Interpreters alone: one loop in Lua 5.3, with no array in sight.
 
-It is the interpreter that runs moonpool's kernels. Beside lupa's, which comes
-compiled with lupa, it tells what two interpreters differ in and what is
-moonpool's.
+The system's shared library, by ctypes; the same version as it is linked into
+moonpool (cmake/Lua53Static.cmake); and the one that is compiled into lupa.
 
 python -m bench.stocklua
 """
@@ -12,9 +11,13 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import moonpool
 from bench.kernels.mandelbrot import ESCAPE, LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The row-wise kernel without rows: points, and no array in sight.
 LOOP = (
@@ -80,23 +83,36 @@ class StockLua:
         return code
 
 
-def beside_lupa(rounds: int = 300) -> float:
-    """Return how fast the system's interpreter is, 1 being lupa's, in turns."""
+def beside_lupa(rounds: int = 300) -> dict[str, float]:
+    """Return how fast each interpreter is, 1 being lupa's, measured in turns."""
     from lupa import lua53  # type: ignore[import-untyped, unused-ignore]
 
     stock = StockLua(LOOP)
-    functions: list[Any] = [stock, lua53.LuaRuntime().execute(LOOP)]
-    if functions[0](POINTS) != functions[1](POINTS):
-        raise ValueError("the interpreters do not agree")
-    best = [float("inf")] * 2
+    kernel = moonpool.kernel(LOOP)
+    with moonpool.Pool(1, native="off") as pool:
+        functions: dict[str, Callable[[int], Any]] = {
+            "lupa": lua53.LuaRuntime().execute(LOOP),
+            "the shared library": stock,
+            "moonpool": lambda count: pool.map(kernel, count),
+        }
+        if len({function(POINTS) for function in functions.values()}) != 1:
+            raise ValueError("the interpreters do not agree")
+        best = _in_turns(functions, rounds)
+    stock.close()
+    return {name: best["lupa"] / seconds for name, seconds in best.items()}
+
+
+def _in_turns(functions: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, float]:
+    """Return the least seconds of a call of each."""
+    best = dict.fromkeys(functions, float("inf"))
     for _ in range(rounds):
-        for k, function in enumerate(functions):
+        for name, function in functions.items():
             began = time.perf_counter()
             function(POINTS)
-            best[k] = min(best[k], time.perf_counter() - began)
-    stock.close()
-    return best[1] / best[0]
+            best[name] = min(best[name], time.perf_counter() - began)
+    return best
 
 
 if __name__ == "__main__":
-    print(f"{beside_lupa():.2f} x the speed of lupa's interpreter")
+    for name, speed in beside_lupa().items():
+        print(f"{name}: {speed:.2f}")

@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -132,6 +133,22 @@ class TestSetup:
             assert pool.submit(find).result() == (False, False, False)
         with moonpool.Pool(1, sandbox=False) as pool:
             assert pool.submit(find).result() == (True, True, True)
+
+    def test_streams_without_sandbox(self):
+        source = """function()
+          print(1)
+          io.stdout:write(2):flush()
+          io.stderr:write(3)
+          return io.read('a')
+        end"""
+        script = f"""if True:
+            import moonpool
+            with moonpool.Pool(1, sandbox=False) as pool:
+                print(pool.submit({source!r}).result())
+        """
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, input="4", capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == ("1\n24\n", "3")
 
 
 class TestClose:
