@@ -14,7 +14,7 @@ import numpy as np
 
 import moonpool
 from demo import bilateral, chart, fractal, hillshade, moments
-from demo.step import label
+from demo.step import INTERPRETED, Pools, label
 
 if TYPE_CHECKING:
     from demo.step import Step
@@ -35,14 +35,20 @@ def worker_counts(most: int) -> list[int]:
 
 
 def table(steps: list[Step]) -> str:
-    """Return the times in milliseconds, and how many workers pay."""
+    """Return the times in milliseconds, and how much faster than NumPy the last is."""
     names = list(steps[0].seconds)
     lines = [f"{'milliseconds':18}" + "".join(f"{name:>12}" for name in names) + f"{'gain':>8}"]
     for step in steps:
-        times = "".join(f"{step.seconds[name] * 1e3:12.1f}" for name in names)
-        gain = step.seconds[label(1)] / step.seconds[names[-1]]
-        lines.append(f"{step.title:18}{times}{gain:7.2f}x")
+        times = "".join(f"{step.seconds[name] * 1e3:12.2f}" for name in names)
+        gain = step.seconds["NumPy"] / step.seconds[names[-1]]
+        lines.append(f"{step.title:18}{times}{gain:7.1f}x")
     return "\n".join(lines)
+
+
+def native_calls(pools: Pools) -> tuple[int, int]:
+    """Return how many kernel calls were compiled code's, and how many there were."""
+    stats = [pool.stats() for pool in pools.native]
+    return sum(row["native"] for row in stats), sum(row["items"] for row in stats)
 
 
 def main() -> None:
@@ -56,17 +62,22 @@ def main() -> None:
     terrain = hillshade.load()
     photo = bilateral.load()
     with contextlib.ExitStack() as stack:
-        most = stack.enter_context(moonpool.Pool(options.workers)).workers
-        pools = [stack.enter_context(moonpool.Pool(n)) for n in worker_counts(most)]
+        interpreted = stack.enter_context(moonpool.Pool(options.workers, native="off"))
+        most = interpreted.workers
+        native = [
+            stack.enter_context(moonpool.Pool(n, native="require")) for n in worker_counts(most)
+        ]
+        pools = Pools(interpreted, native)
         steps = {
             "hillshade": hillshade.step(terrain, pools),
             "bilateral": bilateral.step(photo, pools, repeat=2),
             "fractal": fractal.step(pools),
             "moments": moments.step(terrain.height, pools),
         }
+        compiled, calls = native_calls(pools)
 
     footer = (
-        f"moonpool {moonpool.__version__}, interpreted tier · NumPy {np.__version__} · "
+        f"moonpool {moonpool.__version__}, native tier · NumPy {np.__version__} · "
         f"Python {platform.python_version()} · {platform.system()} {platform.machine()}, "
         f"{label(most)} · every result checked against NumPy"
     )
@@ -78,6 +89,10 @@ def main() -> None:
         f"{found.low} to {found.high} m; NumPy says the same\n"
     )
     print(table(list(steps.values())))
+    print(
+        f"\nLua was compiled to machine code for {compiled:,} of {calls:,} calls of a kernel; "
+        f"{INTERPRETED!r} is the same source on {label(most)} without"
+    )
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     chart.draw(steps, terrain.height, photo, footer, PICTURE)
     written = PICTURE

@@ -1,4 +1,4 @@
-"""An edge-preserving blur of a real photograph, by `Pool.run` over its rows."""
+"""An edge-preserving blur of a real photograph, by `Pool.run` over its pixels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import moonpool
 from demo.step import FOLDER, Step, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from demo.step import Pools
 
 RADIUS = 3
 SIGMA_SPACE = 2.5
@@ -51,17 +51,18 @@ def _check(result: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-4)
 
 
-def step(photo: NDArray[np.uint8], pools: Sequence[moonpool.Pool], repeat: int = 3) -> Step:
+def step(photo: NDArray[np.uint8], pools: Pools, repeat: int = 3) -> Step:
     """Filter the photograph. Its planes are strided views: nothing is copied."""
     kernel = moonpool.load(FOLDER / "bilateral.lua").bilateral
     height, width, _ = photo.shape
+    sigmas = SIGMA_SPACE, SIGMA_COLOUR
 
     def planes(image: NDArray[np.generic]) -> NDArray[np.generic]:
         return image.transpose(2, 0, 1)
 
     def run(pool: moonpool.Pool) -> NDArray[np.float32]:
         out = np.empty(photo.shape, np.float32)
-        pool.run(kernel, height, planes(photo), planes(out), RADIUS, SIGMA_SPACE, SIGMA_COLOUR)
+        pool.run(kernel, (height, width), planes(photo), planes(out), RADIUS, *sigmas)
         return out
 
     smooth, seconds = compare(lambda: _with_numpy(photo), run, pools, _check, repeat)

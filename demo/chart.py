@@ -25,6 +25,7 @@ INK = "#22303c"
 MUTED = "#6b7a86"
 ACCENT = "#d1603d"
 NUMPY = "#b4bec6"
+LUA = "#e3c9a8"
 WORKERS = ("#8fbcd4", "#2f7ea8", "#1a567a", "#0d3650")
 
 LAND = LinearSegmentedColormap.from_list(
@@ -180,7 +181,7 @@ def _times(axes: Any, steps: Sequence[Step]) -> None:
     names = list(steps[0].seconds)
     thick = 0.8 / len(names)
     for k, name in enumerate(names):
-        colour = NUMPY if k == 0 else WORKERS[min(k - 1, len(WORKERS) - 1)]
+        colour = (NUMPY, LUA, *WORKERS)[min(k, len(WORKERS) + 1)]
         at = [row + (k - (len(names) - 1) / 2) * thick for row in range(len(steps))]
         milliseconds = [step.seconds[name] * 1e3 for step in steps]
         bars = axes.barh(at, milliseconds, thick * 0.9, color=colour, label=name)
@@ -192,7 +193,7 @@ def _times(axes: Any, steps: Sequence[Step]) -> None:
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 1.6)
     axes.xaxis.set_major_formatter(lambda ms, _: _milliseconds(ms))
-    axes.set_title("Time of interpreted Lua beside NumPy (logarithmic: less is better)")
+    axes.set_title("Time of compiled Lua beside NumPy (logarithmic: less is better)")
     axes.legend(frameon=False, loc="lower right", fontsize=8.5)
     axes.grid(axis="x", color=MUTED, alpha=0.18, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -10,9 +10,9 @@ import moonpool
 from demo.step import FOLDER, Step, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from demo.step import Pools
 
 # The valley of sea horses.
 CENTRE = -0.7436, 0.1318
@@ -51,9 +51,7 @@ def _check(result: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
 
 
-def step(
-    pools: Sequence[moonpool.Pool], width: int = 480, height: int = 360, repeat: int = 3
-) -> Step:
+def step(pools: Pools, width: int = 480, height: int = 360, repeat: int = 3) -> Step:
     """Compute the picture. A row and a column broadcast to all its pixels."""
     kernel = moonpool.load(FOLDER / "fractal.lua").mandelbrot
     x, y = plane(width, height)

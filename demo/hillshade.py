@@ -11,9 +11,9 @@ import moonpool
 from demo.step import FOLDER, Step, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from demo.step import Pools
 
 METRES_PER_DEGREE = 111_320.0
 # The sun as on maps: in the north-west, 45 degrees high.
@@ -65,7 +65,7 @@ def _check(result: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
-def step(terrain: Terrain, pools: Sequence[moonpool.Pool], repeat: int = 3) -> Step:
+def step(terrain: Terrain, pools: Pools, repeat: int = 3) -> Step:
     """Compute the relief without the border, where neighbours are missing."""
     kernel = moonpool.load(FOLDER / "hillshade.lua").hillshade
     rows, columns = terrain.height.shape

@@ -3,7 +3,9 @@
 local M = {}
 
 -- One value more, by Welford's rule (1962): no sum of squares that cancels.
-function M.add(n, mean, m2, low, high, x)
+-- Heights are integers; the extremes are floats, since they begin as infinite.
+function M.add(n, mean, m2, low, high, height)
+  local x = height + 0.0
   n = n + 1
   local delta = x - mean
   mean = mean + delta / n

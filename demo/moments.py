@@ -9,10 +9,10 @@ import moonpool
 from demo.step import FOLDER, Step, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
+
+    from demo.step import Pools
 
 
 class Moments(NamedTuple):
@@ -36,7 +36,7 @@ def _check(result: Moments, expected: Moments) -> None:
     assert (result.low, result.high) == (expected.low, expected.high)
 
 
-def step(height: NDArray[np.int16], pools: Sequence[moonpool.Pool], repeat: int = 3) -> Step:
+def step(height: NDArray[np.int16], pools: Pools, repeat: int = 3) -> Step:
     """Fold the heights into five accumulators."""
     lua = moonpool.load(FOLDER / "moments.lua")
     start = 0, 0.0, 0.0, math.inf, -math.inf

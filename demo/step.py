@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import moonpool
 
 FOLDER = Path(__file__).parent
+INTERPRETED = "interpreted"
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,34 @@ class Step:
     result : Any
         The array or the numbers to show.
     seconds : dict
-        The time by "NumPy", "1 worker", "2 workers" and so on.
+        The time by "NumPy", "interpreted", "1 worker", "2 workers" and so on.
     """
 
     title: str
     caption: str
     result: Any
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pools:
+    """What a step runs on.
+
+    Attributes
+    ----------
+    interpreted : Pool
+        With as many workers as the largest of the others.
+    native : sequence of Pool
+        Of more and more workers.
+    """
+
+    interpreted: moonpool.Pool
+    native: Sequence[moonpool.Pool]
+
+    def named(self) -> list[tuple[str, moonpool.Pool]]:
+        """Return each pool with its name in tables and charts."""
+        native = [(label(pool.workers), pool) for pool in self.native]
+        return [(INTERPRETED, self.interpreted), *native]
 
 
 def label(workers: int) -> str:
@@ -45,14 +67,14 @@ def label(workers: int) -> str:
 def compare(
     numpy: Callable[[], Any],
     kernel: Callable[[moonpool.Pool], Any],
-    pools: Sequence[moonpool.Pool],
+    pools: Pools,
     check: Callable[[Any, Any], None],
     repeat: int = 3,
 ) -> tuple[Any, dict[str, float]]:
     """Time the same work in NumPy and on every pool, and check each result.
 
-    The first call on a pool, which loads the kernel, is not timed; of `repeat`
-    others the least counts.
+    The first call on a pool, which compiles the kernel, is not timed; of
+    `repeat` others the least counts.
 
     Returns
     -------
@@ -64,9 +86,9 @@ def compare(
     expected, seconds = _best(numpy, repeat)
     times = {"NumPy": seconds}
     result = None
-    for pool in pools:
+    for name, pool in pools.named():
         check(kernel(pool), expected)
-        result, times[label(pool.workers)] = _best(lambda pool=pool: kernel(pool), repeat)  # type: ignore[misc]
+        result, times[name] = _best(lambda pool=pool: kernel(pool), repeat)  # type: ignore[misc]
         check(result, expected)
     return result, times
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from demo import bilateral, fractal, hillshade, moments
-from demo.step import label
+from demo.step import Pools, label
 
 import moonpool
 
 
 @pytest.fixture(scope="module")
 def pools():
-    with moonpool.Pool(1) as one, moonpool.Pool(2) as two:
-        yield [one, two]
+    with (
+        moonpool.Pool(2, native="off") as interpreted,
+        moonpool.Pool(1, native="require") as one,
+        moonpool.Pool(2, native="require") as two,
+    ):
+        yield Pools(interpreted, [one, two])
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def test_hillshade(pools, terrain):
     step = hillshade.step(terrain, pools, repeat=1)
     assert step.result.shape == (10, 7)
     assert step.result.min() >= 0
-    assert list(step.seconds) == ["NumPy", "1 worker", "2 workers"]
+    assert list(step.seconds) == ["NumPy", "interpreted", "1 worker", "2 workers"]
 
 
 def test_flat_land_is_lit_by_the_height_of_the_sun(pools):
@@ -72,10 +76,12 @@ def test_chart(pools, terrain, tmp_path):
 
 def test_table_has_a_line_a_step(pools):
     pytest.importorskip("matplotlib")
-    from demo.__main__ import table, worker_counts
+    from demo.__main__ import native_calls, table, worker_counts
 
     step = fractal.step(pools, 4, 3, repeat=1)
     assert len(table([step, step]).splitlines()) == 3
     assert worker_counts(1) == [1]
     assert worker_counts(6) == [1, 2, 4, 6]
     assert label(1) == "1 worker"
+    compiled, calls = native_calls(pools)
+    assert compiled == calls > 0
