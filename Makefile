@@ -23,7 +23,7 @@ scripts = $(sort $(dir $(wildcard tests/python/*.py demo/*.py bench/*.py)))
 help:
 	@echo 'make demo     pictures and timings from real data, into build/demo'
 	@echo 'make test     every test, sanitizers and lint included (20 minutes)'
-	@echo 'make bench    the C core, what was promised, and the peers (5 minutes)'
+	@echo 'make bench    the C core, what was promised, and the peers (10 minutes)'
 	@echo 'make lint     formatting, types, static analysis'
 	@echo 'make format   rewrite all sources in the house style'
 	@echo 'make clean    remove what was built; distclean: .venv too'
@@ -100,6 +100,7 @@ bench: system-bench .venv/.group-build .venv/.group-bench .venv/.installed
 	done
 	$(python) -m bench.figures
 	$(python) -m bench.peers
+	$(python) -m bench.native
 
 lint: system-lint .venv/.group-build .venv/.group-lint .venv/.installed
 	ruff check .

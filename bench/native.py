@@ -63,6 +63,8 @@ NAMES = (
     "moonpool N",
     "moonpool fastmath",
 )
+# Those of them that README shows.
+SHORT = ("NumPy", "numexpr", "numba parallel", "C", "C fast", "SIMD", "moonpool N")
 PICTURE = report.DOCS / "native.png"
 Results = dict[str, dict[str, "Time"]]
 
@@ -119,9 +121,9 @@ def best(times: dict[str, Time]) -> float:
     return min(time.best for name, time in times.items() if not name.startswith("moonpool"))
 
 
-def steady(results: Results) -> str:
-    """Return the table of milliseconds, with the ratio to the best peer's."""
-    names = [name for name in NAMES if any(name in times for times in results.values())]
+def steady(results: Results, of: Sequence[str] = NAMES) -> str:
+    """Return the table of milliseconds, with the ratio to the best peer's of all."""
+    names = [name for name in of if any(name in times for times in results.values())]
     rows = [["kernel", *names]]
     for title, times in results.items():
         rows.append([title, *(_cell(times.get(name), best(times)) for name in names)])
@@ -331,7 +333,7 @@ def main() -> None:
     """Measure everything; print, and with ``--write`` update the docs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--strict", action="store_true", help="fail where a figure is not reached")
-    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="update README and docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true", help="only see that it runs")
     parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
     options = parser.parse_args()
@@ -358,6 +360,7 @@ def main() -> None:
         from bench import chart
 
         report.write("native", written)
+        report.write("timings", f"{steady(results, SHORT)}\n\n{about}.", report.README)
         chart.draw(results, what, about, PICTURE)
     if options.strict and not all(figure.kept for figure in figures):
         sys.exit(1)

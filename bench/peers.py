@@ -77,7 +77,7 @@ def text(results: Results, about: str) -> str:
 def main() -> None:
     """Measure all kernels; print, and with ``--write`` update the docs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="update README and docs/benchmarks.*")
+    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.*")
     parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 by default")
     parser.add_argument("--workers", type=int, help="of parallel peers, by default all cores")
     options = parser.parse_args()
@@ -96,7 +96,6 @@ def main() -> None:
         from bench import chart
 
         report.write("peers", written)
-        report.write("timings", f"{steady(results)}\n\n{about}.", report.README)
         chart.draw(results, what, about, PICTURE)
 
 
