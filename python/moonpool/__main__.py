@@ -99,7 +99,13 @@ def _explain(options: argparse.Namespace) -> str:
     else:
         path = Path(options.file)
         source, name = path.read_text(encoding="utf-8"), path.stem
-    kernel = moonpool.kernel(source, name=name, strict=options.strict, fastmath=options.fastmath)
+    kernel = moonpool.kernel(
+        source,
+        signature=options.signature,
+        name=name,
+        strict=options.strict,
+        fastmath=options.fastmath,
+    )
     types = tuple(options.types)
     if options.stage is None and options.isa is None:
         return kernel.explain(*types, ndim=options.ndim)
@@ -127,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="one an argument, as for Kernel.explain: f8 for elements, 'f8[:, :]' for "
         "an array as a whole, float, int or bool for a scalar",
     )
+    explain.add_argument("--signature", help="of a generalized ufunc, as in '(m,n),(n)->(m)'")
     explain.add_argument("--ndim", type=int, help="Pool.run: dimensions of the extent")
     explain.add_argument("--pass", dest="stage", choices=_PASSES, help="the form after a pass")
     explain.add_argument("--isa", choices=("scalar", "sse2", "avx2", "avx512"))

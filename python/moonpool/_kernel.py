@@ -76,7 +76,10 @@ class Kernel(_core.Kernel):
         *types : dtype
             One an argument: a dtype ("f8", ``np.float32``) for the elements of
             an array, ``float``, ``int`` or ``bool`` for a scalar, and for
-            `Pool.run` "f8[:]" or "f8[:, :]" for an array as a whole.
+            `Pool.run` "f8[:]" or "f8[:, :]" for an array as a whole. Of a
+            kernel with a signature one an input, "f8[:]" for one with a core
+            dimension; the outputs that it fills may follow, and hold by
+            default the widest float among the inputs.
         ndim : int, optional
             For `Pool.run`: the number of dimensions of the extent. By default
             1 if `types` has an array as a whole, else `Pool.map` is meant.

@@ -120,7 +120,9 @@ def show(
         make here. This machine need not have it.
     """
     codes = tuple(_type_code(one) for one in types)
-    if ndim is None:
+    if kernel.signature is not None:
+        ndim = 0
+    elif ndim is None:
         ndim = 1 if any(code[0] == "a" for code in codes) else 0
     if ndim:
         codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)

@@ -6,7 +6,7 @@
 
 #include "native/spec.h"
 
-/* An array argument. */
+/* An array argument. `data` is that of an ARRAY; a CORE's is in frame->at. */
 typedef struct mp_frame_array {
     char *data;
     int64_t extents[MP_NATIVE_RANK];
@@ -17,15 +17,15 @@ typedef struct mp_frame_array {
  * code writes to the outputs, the array elements and `failed` only. */
 typedef struct mp_frame {
     int64_t count; /* items, in a row; at least 1 */
-    /* ELEMENT parameters in their order, then outputs, then `where`: the
-     * address of item 0 and the distance to the next in bytes. */
+    /* ELEMENT and CORE parameters in their order, then outputs, then `where`:
+     * the address of item 0 and the distance to the next in bytes. */
     char *const *at;
     const int64_t *steps;
     /* UNIFORM and ACC parameters in their order, 8 bytes each: an int64, the
      * bits of a double, or 0 and 1. An ACC is spec->lanes of them: item i is
      * folded into number i % lanes. They are written back. */
     uint64_t *scalars;
-    const mp_frame_array *arrays;  /* ARRAY parameters in their order */
+    const mp_frame_array *arrays;  /* ARRAY and CORE parameters, likewise */
     int64_t index[MP_NATIVE_RANK]; /* RUN: of item 0, from 1; the last counts */
     const int *stop; /* not 0: leave soon; written by other threads */
     int64_t failed;  /* MP_NATIVE_FAILED: the first item of the vector */

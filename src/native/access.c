@@ -36,6 +36,14 @@ static const char *layout_text(mp_layout layout)
     return "";
 }
 
+static void write_array(const mp_param *p, mp_writer *to)
+{
+    mp__write(to, "an array of %s, %d dimension%s, %s%s",
+              mp_dtype_name(p->dtype), p->rank, p->rank == 1 ? "" : "s",
+              p->packed ? "packed" : "strided",
+              p->readonly ? ", read-only" : "");
+}
+
 void mp__access_param(const mp_spec *spec, int param, mp_writer *to)
 {
     const mp_param *p = &spec->params[param];
@@ -48,10 +56,13 @@ void mp__access_param(const mp_spec *spec, int param, mp_writer *to)
         mp__write(to, "%s, the same for all items", scalar_text(p->scalar));
         break;
     case MP_PARAM_ARRAY:
-        mp__write(to, "an array of %s, %d dimension%s, %s%s",
-                  mp_dtype_name(p->dtype), p->rank, p->rank == 1 ? "" : "s",
-                  p->packed ? "packed" : "strided",
-                  p->readonly ? ", read-only" : "");
+        write_array(p, to);
+        break;
+    case MP_PARAM_CORE:
+        write_array(p, to);
+        mp__write(to, ", %s",
+                  p->layout == MP_LAYOUT_SAME ? layout_text(p->layout)
+                                              : "another one for each item");
         break;
     case MP_PARAM_INDEX:
         mp__write(to, "index %d of %d, %s", p->dim + 1, spec->ndim,
@@ -131,6 +142,7 @@ typedef enum manner {
     MANNER_ONE,     /* the same element for all items */
     MANNER_RUN,     /* elements one behind the other */
     MANNER_STRIDED, /* elements at equal distances */
+    MANNER_APART,   /* the same element of each item's array */
     MANNER_ANY,
 } manner;
 
@@ -140,6 +152,11 @@ static manner manner_of(const mp_spec *spec, const mp_node *node)
     bool alike = spec->lanes == 1 || array->shape == MP_SHAPE_UNIFORM;
     if (alike && (spec->lanes == 1 || index->shape == MP_SHAPE_UNIFORM))
         return MANNER_ONE;
+    if (array->type == MP_TYPE_ARRAY && array->shape == MP_SHAPE_LINEAR &&
+        index->shape == MP_SHAPE_UNIFORM)
+        return spec->params[array->root].layout == MP_LAYOUT_PACKED
+                   ? MANNER_RUN
+                   : MANNER_APART;
     if (!alike || index->shape != MP_SHAPE_LINEAR)
         return MANNER_ANY;
     bool run = array->type == MP_TYPE_ARRAY && index->step == 1 &&
@@ -157,6 +174,7 @@ static const char *manner_text(manner how, bool store, int lanes)
     case MANNER_RUN:
         return "one vector";
     case MANNER_STRIDED:
+    case MANNER_APART:
         return store ? "a strided scatter" : "a strided gather";
     case MANNER_ANY:
         return store ? "a scatter" : "a gather";
@@ -176,9 +194,9 @@ static void describe_access(const mp_spec *spec, const mp_node *node,
         mp__write(to, "item of a table: %s", text);
     else
         mp__write(to, "%s %s: %s", store ? "store to" : "load of", name, text);
-    mp__write(to, how == MANNER_ONE || how == MANNER_RUN
-                      ? ", one check of the index"
-                      : ", a check of each index");
+    mp__write(to, how == MANNER_STRIDED || how == MANNER_ANY
+                      ? ", a check of each index"
+                      : ", one check of the index");
     if (node->op == MP_OP_LOAD &&
         spec->params[node->args[0]->root].dtype == MP_UINT64)
         mp__write(to, ", a check that it is below 2^63");

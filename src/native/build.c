@@ -21,7 +21,7 @@ static mp_node *make_param(mp_builder *b, int index)
     mp_node *node = mp__ir_add(b->func, b->at, MP_OP_PARAM, 0, 0);
     node->as.index = index;
     b->last_interned = node;
-    if (param->kind == MP_PARAM_ARRAY) {
+    if (param->kind == MP_PARAM_ARRAY || param->kind == MP_PARAM_CORE) {
         node->type = MP_TYPE_ARRAY;
         node->rank = param->rank;
         node->root = index;

@@ -190,6 +190,7 @@ static bool param_is_number(const mp_param *param)
         return true;
     case MP_PARAM_ACC:
     case MP_PARAM_ARRAY:
+    case MP_PARAM_CORE:
         return false;
     }
     return false;

@@ -66,6 +66,9 @@ static shape arg(const divergence *d, const mp_node *node, int k)
 
 /* ---- rules -------------------------------------------------------------- */
 
+/* An array that moves with the item: its step is known when it runs. */
+static const shape moving = {true, MP_SHAPE_LINEAR, 0};
+
 static shape param_shape(const mp_spec *spec, const mp_node *node)
 {
     const mp_param *param = &spec->params[node->as.index];
@@ -75,6 +78,8 @@ static shape param_shape(const mp_spec *spec, const mp_node *node)
     case MP_PARAM_UNIFORM:
     case MP_PARAM_ARRAY:
         return uniform;
+    case MP_PARAM_CORE:
+        return param->layout == MP_LAYOUT_SAME ? uniform : moving;
     case MP_PARAM_INDEX:
         return param->dim == spec->ndim - 1 ? linear(1) : uniform;
     case MP_PARAM_ACC:
@@ -181,6 +186,24 @@ static shape select_shape(const divergence *d, const mp_node *node)
     return join(arg(d, node, 1), arg(d, node, 2));
 }
 
+/* Rows at the same index move as their arrays do. */
+static shape row_shape(const divergence *d, const mp_node *node)
+{
+    shape array = arg(d, node, 0), index = arg(d, node, 1);
+    if (array.known && index.known && array.kind == MP_SHAPE_LINEAR)
+        return index.kind == MP_SHAPE_UNIFORM ? array : varying;
+    return args_shape(d, node);
+}
+
+/* All items' arrays are of one shape. */
+static shape extent_shape(const divergence *d, const mp_node *node)
+{
+    if (node->op == MP_OP_LEN)
+        return uniform;
+    shape dimension = arg(d, node, 1);
+    return dimension.kind == MP_SHAPE_UNIFORM ? dimension : varying;
+}
+
 /* All other operations give the same for the same arguments. */
 static shape shape_of(const divergence *d, const mp_node *node)
 {
@@ -195,6 +218,10 @@ static shape shape_of(const divergence *d, const mp_node *node)
         return phi_shape(d, node);
     if (node->op == MP_OP_SELECT)
         return select_shape(d, node);
+    if (node->op == MP_OP_ROW)
+        return row_shape(d, node);
+    if (node->op == MP_OP_LEN || node->op == MP_OP_SIZE)
+        return extent_shape(d, node);
     if (integer && (node->op == MP_OP_MUL || node->op == MP_OP_SHL))
         return factor_shape(d, node);
     if (integer && (node->op == MP_OP_ADD || node->op == MP_OP_SUB ||

@@ -103,9 +103,10 @@ static void look_at(mp_emit *e, const mp_node *node)
         e->partial = true;
     if (!wants_vectors(e, node))
         return;
-    bool run = (node->op == MP_OP_LOAD || node->op == MP_OP_STORE) &&
-               mp__emit_is_run(e, node);
-    for (int k = run ? 2 : 0; k < node->nargs; k++)
+    bool access = node->op == MP_OP_LOAD || node->op == MP_OP_STORE;
+    bool scalar =
+        access && (mp__emit_is_run(e, node) || mp__emit_moves(e, node));
+    for (int k = scalar ? 2 : 0; k < node->nargs; k++)
         e->wanted[node->args[k]->id] = true;
 }
 
@@ -117,9 +118,13 @@ static bool is_once(const mp_emit *e, const mp_node *node)
         const mp_param *param = &e->spec->params[node->as.index];
         return param->kind == MP_PARAM_UNIFORM ||
                param->kind == MP_PARAM_ARRAY ||
+               (param->kind == MP_PARAM_CORE &&
+                param->layout == MP_LAYOUT_SAME) ||
                (param->kind == MP_PARAM_INDEX &&
                 param->dim < e->spec->ndim - 1);
     }
+    if (node->op == MP_OP_LEN)
+        return true;
     if (node->op == MP_OP_PHI || node->op == MP_OP_POLL ||
         node->op == MP_OP_ENTRY_MASK || node->mask != NULL ||
         (mp__ir_effects(node->op) & (MP_EFFECT_R | MP_EFFECT_W)) != 0)

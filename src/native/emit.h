@@ -144,11 +144,39 @@ const char *mp__emit_narrow(mp_emit *e, const mp_node *store,
 void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
                            const char *to, const char *mask);
 
+/* Elements at offsets in bytes from a base, in the lanes of a node's mask;
+ * `kind` is "cold." for what is rarely run. */
+const char *mp__emit_gather(mp_emit *e, const mp_node *node, const char *kind,
+                            const char *base, const char *offsets,
+                            const char *element);
+void mp__emit_scatter(mp_emit *e, const char *kind, const char *base,
+                      const char *offsets, const char *element,
+                      const char *bits, const char *raw);
+/* The lanes that an access is for, as bits, and whether these are all. */
+const char *mp__emit_access_bits(mp_emit *e, const mp_node *node);
+const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
+
 void mp__emit_arrays(mp_emit *e);
 /* LEN, SIZE, ROW, LOAD, STORE and ITEM. */
 void mp__emit_array_op(mp_emit *e, const mp_node *node);
 /* Whether a LOAD or STORE is of elements that lie one behind the other. */
 bool mp__emit_is_run(const mp_emit *e, const mp_node *node);
+
+/* ---- emit_core.c: arrays that move with the item ------------------------ */
+
+/* What is the same for all items; `empty`: the arrays have no elements. */
+void mp__emit_core_base(mp_emit *e, int param, const char *empty);
+/* Where a vector's arrays are. */
+void mp__emit_core_param(mp_emit *e, int param);
+/* Bytes from the first lane's array, or row of one, to the others'. */
+const char *mp__emit_apart(mp_emit *e, const mp_node *array);
+/* Whether an access or a row is at the same index of arrays that move. */
+bool mp__emit_moves(const mp_emit *e, const mp_node *node);
+/* The elements of such an access; the first lane's is at that address. */
+const char *mp__emit_core_load(mp_emit *e, const mp_node *node,
+                               const char *from);
+void mp__emit_core_store(mp_emit *e, const mp_node *node, const char *to,
+                         const char *raw);
 
 /* ---- emit_frame.c ------------------------------------------------------- */
 

@@ -57,6 +57,10 @@ static void load_array(mp_emit *e, int param, int array)
             e, "%%stride%d.%d = select i1 %s, i64 0, i64 %%distance%d.%d",
             param, d, empty, param, d);
     }
+    if (p->kind == MP_PARAM_CORE) {
+        mp__emit_core_base(e, param, empty);
+        return;
+    }
     const char *from =
         mp__emit_let(e, "getelementptr i8, ptr %%arrays, i64 %zu",
                      sizeof(mp_frame_array) * (size_t)array +
@@ -79,7 +83,8 @@ void mp__emit_arrays(mp_emit *e)
 {
     int arrays = 0;
     for (int k = 0; k < e->spec->nparams; k++) {
-        if (e->spec->params[k].kind == MP_PARAM_ARRAY)
+        mp_param_kind kind = e->spec->params[k].kind;
+        if (kind == MP_PARAM_ARRAY || kind == MP_PARAM_CORE)
             load_array(e, k, arrays++);
     }
 }
@@ -164,7 +169,7 @@ static const char *run_offset(mp_emit *e, const mp_node *node,
 }
 
 /* The lanes that an access is for, as bits. */
-static const char *access_bits(mp_emit *e, const mp_node *node)
+const char *mp__emit_access_bits(mp_emit *e, const mp_node *node)
 {
     const char *mask = mp__emit_mask(e, node);
     return mp__emit_to_bits(e, mask == NULL ? e->on : mask);
@@ -172,12 +177,12 @@ static const char *access_bits(mp_emit *e, const mp_node *node)
 
 /* ---- loads -------------------------------------------------------------- */
 
-static const char *gather(mp_emit *e, const mp_node *node, const char *kind,
-                          const char *base, const char *offsets,
-                          const char *element)
+const char *mp__emit_gather(mp_emit *e, const mp_node *node, const char *kind,
+                            const char *base, const char *offsets,
+                            const char *element)
 {
     const char *helper = mp__write_text(e->unit, "gather.%s%s", kind, element);
-    const char *bits = access_bits(e, node);
+    const char *bits = mp__emit_access_bits(e, node);
     return mp__emit_let(e, "call %s %s(ptr %s, %s %s, %s %s)",
                         mp__emit_vector_of(e, element),
                         mp__emit_helper(e, helper, true), base, ints(e, true),
@@ -187,6 +192,14 @@ static const char *gather(mp_emit *e, const mp_node *node, const char *kind,
 static const char *data_of(mp_emit *e, const mp_node *array)
 {
     return mp__write_text(e->unit, "%%data%d", array->root);
+}
+
+/* Where an access is that a scalar offset tells. */
+static const char *address_of(mp_emit *e, const mp_node *node)
+{
+    const char *offset = offset_at(e, node, false);
+    return mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
+                        data_of(e, node->args[0]), offset);
 }
 
 static const char *load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
@@ -206,7 +219,7 @@ static const char *load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
     mp__emit_jump(e, done);
     mp__emit_label(e, slow);
     const char *offsets = offset_at(e, node, true);
-    const char *b = gather(e, node, "cold.", data, offsets, element);
+    const char *b = mp__emit_gather(e, node, "cold.", data, offsets, element);
     const char *end = e->label;
     mp__emit_jump(e, done);
     mp__emit_label(e, done);
@@ -223,15 +236,15 @@ static void load(mp_emit *e, const mp_node *node)
     bool wide = true;
     if (is_uniform(e, array) && is_uniform(e, node->args[1])) {
         wide = false;
-        const char *offset = offset_at(e, node, false);
-        const char *from = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
-                                        data_of(e, array), offset);
-        raw = mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
+        raw = mp__emit_let(e, "load %s, ptr %s, align 1", element,
+                           address_of(e, node));
     } else if (mp__emit_is_run(e, node)) {
         raw = load_run(e, node, dtype);
+    } else if (mp__emit_moves(e, node)) {
+        raw = mp__emit_core_load(e, node, address_of(e, node));
     } else {
         const char *offsets = offset_at(e, node, true);
-        raw = gather(e, node, "", data_of(e, array), offsets, element);
+        raw = mp__emit_gather(e, node, "", data_of(e, array), offsets, element);
     }
     if (wide)
         e->raw[node->id] = raw;
@@ -240,9 +253,9 @@ static void load(mp_emit *e, const mp_node *node)
 
 /* ---- stores ------------------------------------------------------------- */
 
-static void scatter(mp_emit *e, const char *kind, const char *base,
-                    const char *offsets, const char *element, const char *bits,
-                    const char *raw)
+void mp__emit_scatter(mp_emit *e, const char *kind, const char *base,
+                      const char *offsets, const char *element,
+                      const char *bits, const char *raw)
 {
     const char *helper = mp__write_text(e->unit, "scatter.%s%s", kind, element);
     mp__emit_line(e, "call void %s(ptr %s, %s %s, %s %s, %s %s)",
@@ -262,7 +275,7 @@ void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
         const char *offsets =
             mp__emit_let(e, "mul %s %s, %s", ints(e, true), mp__emit_iota(e),
                          spread(e, mp__emit_int(e, size), true));
-        scatter(e, "cold.", to, offsets, element, bits, raw);
+        mp__emit_scatter(e, "cold.", to, offsets, element, bits, raw);
         return;
     }
     const char *name = element[0] == 'd' ? "f64" : element;
@@ -280,7 +293,7 @@ void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
 }
 
 /* Whether all lanes of a vector store: an i1. */
-static const char *is_full(mp_emit *e, const mp_node *node)
+const char *mp__emit_is_full(mp_emit *e, const mp_node *node)
 {
     if (node->mask == NULL)
         return e->full;
@@ -301,7 +314,7 @@ static void store_run(mp_emit *e, const mp_node *node, const char *raw,
     mp__emit_label(e, far);
     const char *to =
         mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
-    mp__emit_likely(e, is_full(e, node), fast, part);
+    mp__emit_likely(e, mp__emit_is_full(e, node), fast, part);
     mp__emit_label(e, fast);
     mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
     mp__emit_jump(e, done);
@@ -311,9 +324,9 @@ static void store_run(mp_emit *e, const mp_node *node, const char *raw,
     mp__emit_jump(e, done);
     mp__emit_label(e, slow);
     const char *offsets = offset_at(e, node, true);
-    const char *bits = access_bits(e, node);
-    scatter(e, "cold.", data, offsets, mp__emit_raw_type(e, dtype, false), bits,
-            raw);
+    const char *bits = mp__emit_access_bits(e, node);
+    mp__emit_scatter(e, "cold.", data, offsets,
+                     mp__emit_raw_type(e, dtype, false), bits, raw);
     mp__emit_jump(e, done);
     mp__emit_label(e, done);
 }
@@ -350,10 +363,14 @@ static void store(mp_emit *e, const mp_node *node)
         store_run(e, node, raw, dtype);
         return;
     }
+    if (mp__emit_moves(e, node)) {
+        mp__emit_core_store(e, node, address_of(e, node), raw);
+        return;
+    }
     const char *offsets = offset_at(e, node, true);
-    const char *bits = access_bits(e, node);
-    scatter(e, "", data_of(e, array), offsets,
-            mp__emit_raw_type(e, dtype, false), bits, raw);
+    const char *bits = mp__emit_access_bits(e, node);
+    mp__emit_scatter(e, "", data_of(e, array), offsets,
+                     mp__emit_raw_type(e, dtype, false), bits, raw);
 }
 
 /* ---- extents and rows --------------------------------------------------- */
@@ -454,7 +471,7 @@ static void item(mp_emit *e, const mp_node *node)
                                       spread(e, mp__emit_int(e, size), wide));
     const char *raw;
     if (wide) {
-        raw = gather(e, node, "", base, offset, element);
+        raw = mp__emit_gather(e, node, "", base, offset, element);
     } else {
         const char *from =
             mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", base, offset);
@@ -477,9 +494,11 @@ void mp__emit_array_op(mp_emit *e, const mp_node *node)
         size_of(e, node);
         break;
     case MP_OP_ROW: {
-        bool wide = e->lanes > 1 && !(is_uniform(e, node->args[0]) &&
-                                      is_uniform(e, node->args[1]));
-        mp__emit_set(e, node, offset_at(e, node, wide), wide);
+        bool narrow =
+            mp__emit_moves(e, node)
+                ? !mp__emit_is_wide(e, node)
+                : is_uniform(e, node->args[0]) && is_uniform(e, node->args[1]);
+        mp__emit_set(e, node, offset_at(e, node, !narrow), !narrow);
         break;
     }
     case MP_OP_LOAD:

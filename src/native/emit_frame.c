@@ -26,7 +26,8 @@ static int count_kind(const mp_spec *spec, int params, mp_param_kind kind)
 
 int mp__emit_operand(const mp_emit *e, int param)
 {
-    return count_kind(e->spec, param, MP_PARAM_ELEMENT);
+    return count_kind(e->spec, param, MP_PARAM_ELEMENT) +
+           count_kind(e->spec, param, MP_PARAM_CORE);
 }
 
 /* Where a UNIFORM or ACC parameter begins in frame->scalars. */
@@ -64,8 +65,11 @@ static void load_operands(mp_emit *e)
     const mp_spec *spec = e->spec;
     int operand = 0;
     for (int k = 0; k < spec->nparams; k++) {
-        if (spec->params[k].kind == MP_PARAM_ELEMENT)
-            load_operand(e, operand++, spec->params[k].layout);
+        const mp_param *p = &spec->params[k];
+        if (p->kind == MP_PARAM_ELEMENT)
+            load_operand(e, operand++, p->layout);
+        else if (p->kind == MP_PARAM_CORE)
+            load_operand(e, operand++, MP_LAYOUT_SAME);
     }
     if (spec->form != MP_FORM_MAP)
         return;

@@ -164,6 +164,9 @@ static const char *spread(mp_emit *e, const mp_node *node, const char *value)
     const char *vector = mp__emit_splat(e, element, value);
     if (node->shape != MP_SHAPE_LINEAR)
         return vector;
+    if (node->type == MP_TYPE_ARRAY)
+        return mp__emit_let(e, "add <%d x i64> %s, %s", e->lanes, vector,
+                            mp__emit_apart(e, node));
     mp_writer steps = {.unit = e->unit};
     for (int lane = 0; lane < e->lanes; lane++)
         mp__write(&steps, "%si64 %" PRId64, lane == 0 ? "<" : ", ",

@@ -175,6 +175,7 @@ static const char *param_value(mp_emit *e, const mp_node *node)
     case MP_PARAM_UNIFORM:
         return mp__write_text(e->unit, "%%u%d", param);
     case MP_PARAM_ARRAY:
+    case MP_PARAM_CORE:
         return "0";
     case MP_PARAM_INDEX:
         if (p->dim < e->spec->ndim - 1)
@@ -200,6 +201,8 @@ void mp__emit_param(mp_emit *e, const mp_node *node)
         return;
     int operand = mp__emit_operand(e, node->as.index);
     bool each = p->kind == MP_PARAM_ACC;
+    if (p->kind == MP_PARAM_CORE && p->layout != MP_LAYOUT_SAME)
+        mp__emit_core_param(e, node->as.index);
     if (p->kind == MP_PARAM_ELEMENT) {
         each = p->layout != MP_LAYOUT_SAME;
         const char *element = mp__emit_raw_type(e, p->dtype, false);

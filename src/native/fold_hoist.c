@@ -12,6 +12,7 @@ typedef struct hoist {
     mp_func *func;
     bool *stores;      /* by block: a header's loop has one */
     bool *stored_once; /* by block: one may have run before it */
+    bool rereads;      /* so that nothing may fail after it */
 } hoist;
 
 static bool has_store(const mp_block *block)
@@ -90,9 +91,10 @@ static bool can_move(const hoist *h, const mp_node *node,
     if (node->op == MP_OP_PHI || node->type == MP_TYPE_NONE ||
         effects & MP_EFFECT_W || !is_invariant(node, header))
         return false;
-    if (effects & MP_EFFECT_R && h->stores[header->id])
+    if (effects & MP_EFFECT_R && h->stores[header->id] &&
+        !mp__ir_is_fixed(h->func, node))
         return false;
-    return !(effects & MP_EFFECT_C) || !after_store(h, entry);
+    return !(effects & MP_EFFECT_C) || !h->rereads || !after_store(h, entry);
 }
 
 static bool move_out(const hoist *h, mp_block *block, const mp_block *header)
@@ -116,7 +118,7 @@ static bool move_out(const hoist *h, mp_block *block, const mp_block *header)
 /* From inner loops to outer ones. */
 bool mp__fold_hoist(mp_func *func)
 {
-    hoist h = {.func = func};
+    hoist h = {.func = func, .rereads = mp__ir_rereads(func)};
     size_t size = (size_t)func->nblocks * sizeof(bool);
     bool changed = false;
     h.stores = mp__unit_alloc(func->unit, size);

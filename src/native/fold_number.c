@@ -117,6 +117,12 @@ static bool is_value(const mp_node *node)
     return node->type != MP_TYPE_NONE && node->op != MP_OP_ENTRY_MASK;
 }
 
+/* Whether what a node reads may be written to. */
+static bool is_memory(const mp_func *func, const mp_node *node)
+{
+    return node->op == MP_OP_LOAD && !mp__ir_is_fixed(func, node);
+}
+
 /* The same value as an earlier one's that is there now, or NULL. Remembers it
  * otherwise. */
 static mp_node *find(numbering *n, mp_node *node)
@@ -124,7 +130,7 @@ static mp_node *find(numbering *n, mp_node *node)
     entry **bucket = &n->buckets[hash_of(node) & n->last];
     for (const entry *e = *bucket; e != NULL; e = e->next) {
         if (same(e->node, node) &&
-            (node->op != MP_OP_LOAD || e->epoch == n->epoch) &&
+            (e->epoch == n->epoch || !is_memory(n->func, node)) &&
             mp__ir_dominates(e->node->block, node->block))
             return e->node;
     }

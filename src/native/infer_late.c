@@ -151,6 +151,8 @@ static void check_node(const mp_infer *infer, const mp_node *node)
 void mp__infer_late(mp_infer *infer)
 {
     const mp_func *func = infer->func;
+    if (!mp__ir_rereads(func))
+        return;
     mark_stored(infer);
     for (int k = 0; k < func->norder; k++) {
         for (const mp_node *n = func->order[k]->first; n != NULL; n = n->next)

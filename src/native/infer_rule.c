@@ -77,6 +77,7 @@ static mp_fact param_fact(const mp_infer *infer, int index)
     case MP_PARAM_UNIFORM:
         return scalar_fact(param->scalar);
     case MP_PARAM_ARRAY:
+    case MP_PARAM_CORE:
         return mp__fact_of(MP_MAY_ARRAY);
     case MP_PARAM_INDEX:
         return mp__fact_ints(1, MP_NATIVE_EXTENT);

@@ -309,6 +309,41 @@ void mp__ir_replace(mp_func *func, const mp_node *node, mp_node *by)
     }
 }
 
+/* ---- memory ------------------------------------------------------------- */
+
+/* Whether a node of that kind is about some element of parameter `root`. */
+static bool has_access(const mp_func *func, mp_op op, int root)
+{
+    for (int k = 0; k < func->norder; k++) {
+        const mp_node *node = func->order[k]->first;
+        for (; node != NULL; node = node->next) {
+            if (node->op == op && node->args[0]->root == root)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool mp__ir_rereads(const mp_func *func)
+{
+    /* Arrays of a run may be one and the same. */
+    if (func->spec->form == MP_FORM_RUN)
+        return true;
+    for (int k = 0; k < func->spec->nparams; k++) {
+        const mp_param *param = &func->spec->params[k];
+        if (param->kind == MP_PARAM_CORE && !param->readonly &&
+            has_access(func, MP_OP_LOAD, k) && has_access(func, MP_OP_STORE, k))
+            return true;
+    }
+    return false;
+}
+
+bool mp__ir_is_fixed(const mp_func *func, const mp_node *load)
+{
+    const mp_param *param = &func->spec->params[load->args[0]->root];
+    return param->kind == MP_PARAM_CORE && param->readonly;
+}
+
 /* ---- sweeping ----------------------------------------------------------- */
 
 typedef struct worklist {

@@ -129,7 +129,8 @@ typedef enum mp_effects {
 /* How the values of a node differ from lane to lane; set by `diverge`. */
 typedef enum mp_shape_kind {
     MP_SHAPE_UNIFORM, /* the same in all lanes */
-    MP_SHAPE_LINEAR,  /* ints, `step` apart: lane 0's + lane * step */
+    MP_SHAPE_LINEAR,  /* ints, `step` apart: lane 0's + lane * step; arrays that
+                         lie as those of their parameter do, and `step` is 0 */
     MP_SHAPE_VARYING,
 } mp_shape_kind;
 
@@ -226,6 +227,13 @@ void mp__ir_jump(mp_func *func, mp_block *from, mp_block *to);
 void mp__ir_branch(mp_func *func, mp_block *from, mp_node *cond, mp_block *then,
                    mp_block *other);
 void mp__ir_return(mp_func *func, mp_block *block);
+
+/* Whether an item that is run again after it has stored something may see that:
+ * elements are both read and written. Inputs and outputs of a map lie apart. */
+bool mp__ir_rereads(const mp_func *func);
+
+/* Whether a LOAD is of an input of a map, which no STORE changes. */
+bool mp__ir_is_fixed(const mp_func *func, const mp_node *load);
 
 /* How many blocks can follow: 0 to 2. */
 int mp__ir_nexts(const mp_block *block);

@@ -22,7 +22,9 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options)
     spec->isa = options->isa;
     /* The lanes of a reduction are what its results depend on. */
     if (spec->form != MP_FORM_REDUCE)
-        spec->lanes = options->lanes > 0 ? options->lanes : lanes[spec->isa];
+        spec->lanes = options->lanes > 0 ? options->lanes
+                      : spec->alone      ? 1
+                                         : lanes[spec->isa];
 }
 
 mp_native *mp_native_retain(mp_native *native)

@@ -47,6 +47,11 @@ static void add_param(key *k, const mp_param *p)
         add_byte(k, p->rank);
         add_byte(k, p->packed + 2 * p->readonly);
         return;
+    case MP_PARAM_CORE:
+        add_byte(k, (int)p->dtype);
+        add_byte(k, p->rank);
+        add_byte(k, p->packed + 2 * p->readonly + 4 * (int)p->layout);
+        return;
     case MP_PARAM_INDEX:
         add_byte(k, p->dim);
         return;

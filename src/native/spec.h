@@ -14,6 +14,7 @@ typedef enum mp_param_kind {
     MP_PARAM_ELEMENT, /* an element of an operand, another one for each item */
     MP_PARAM_UNIFORM, /* one value for all items */
     MP_PARAM_ARRAY,   /* an array, the same one for all items */
+    MP_PARAM_CORE,    /* an array of its own for each item, all of one shape */
     MP_PARAM_INDEX,   /* run: an index of the item, from 1 */
     MP_PARAM_ACC,     /* reduce: an accumulator */
 } mp_param_kind;
@@ -28,11 +29,11 @@ typedef enum mp_layout {
 typedef struct mp_param {
     mp_param_kind kind;
     mp_kind scalar;   /* UNIFORM and ACC: NIL, BOOL, INT or FLOAT */
-    mp_dtype dtype;   /* ELEMENT and ARRAY */
-    mp_layout layout; /* ELEMENT */
-    int rank;         /* ARRAY: 1 to MP_NATIVE_RANK */
-    bool packed;      /* ARRAY: elements of the last dimension are */
-    bool readonly;    /* ARRAY */
+    mp_dtype dtype;   /* ELEMENT, ARRAY and CORE */
+    mp_layout layout; /* ELEMENT; CORE: of the arrays' first elements */
+    int rank;         /* ARRAY and CORE: 1 to MP_NATIVE_RANK */
+    bool packed;      /* ARRAY and CORE: elements of the last dimension are */
+    bool readonly;    /* ARRAY and CORE */
     int dim;          /* INDEX: 0 to spec->ndim - 1 */
 } mp_param;
 
@@ -61,6 +62,7 @@ typedef struct mp_spec {
     bool fastmath;
     mp_isa isa;
     int lanes;  /* items at once, a power of two; 1: scalar code */
+    bool alone; /* so few items come in a row that one at once is better */
 } mp_spec;
 
 #endif

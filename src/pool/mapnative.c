@@ -1,13 +1,12 @@
 /* Maps on the native tier: compiled code goes along rows of items. */
 #include "core/kernel.h"
+#include "core/signature.h"
 #include "native/natives.h"
 #include "pool/mapjob.h"
 #include "pool/pool.h"
 #include "pool/tier.h"
 
 /* ---- what it is compiled for -------------------------------------------- */
-
-#define CORE_OBSTACLE "core dimensions are not compiled"
 
 /* How the elements of an operand lie in a row. A row of one item is as good as
  * packed: no second element is looked at. */
@@ -20,59 +19,57 @@ static mp_layout layout_of(const mp_loop *loop, const mp_map_operand *o)
     return stride == 0 ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
 }
 
-/* Describes what the arguments are; why they are not compiled, or NULL. */
-static const char *describe_args(int nargs, const mp_arg *args, mp_spec *spec)
+static const char *describe_input(const mp_map_job *map, int k, mp_param *param)
 {
-    for (int k = 0; k < nargs; k++) {
-        const mp_view *view = args[k].view;
-        mp_param *param = &spec->params[k];
-        if (view == NULL) {
-            if (!mp__tier_param(args[k].value, param))
-                return "strings are not compiled";
-            continue;
-        }
-        const char *obstacle = mp__tier_obstacle(view->dtype, view->swapped);
-        if (obstacle != NULL)
-            return obstacle;
-        param->kind = MP_PARAM_ELEMENT;
-        param->dtype = view->dtype;
-        param->layout = MP_LAYOUT_PACKED;
-    }
-    spec->nparams = nargs;
-    return NULL;
-}
-
-static const char *describe_inputs(const mp_map_job *map, mp_spec *spec)
-{
-    const mp_args *args = &map->job.args;
-    const char *obstacle = describe_args(args->count, args->arg, spec);
-    for (int k = 0; obstacle == NULL && k < map->nin; k++) {
-        if (map->in[k].role == MP_ARRAY)
-            obstacle = CORE_OBSTACLE;
-        else if (map->in[k].role == MP_ELEMENT)
-            spec->params[k].layout = layout_of(&map->loop, &map->in[k]);
-    }
-    spec->masked = map->where >= 0;
+    const mp_map_operand *o = &map->in[k];
+    if (o->role == MP_UNIFORM)
+        return mp__tier_param(map->job.args.arg[k].value, param)
+                   ? NULL
+                   : "strings are not compiled";
+    const char *obstacle = mp__tier_obstacle(o->dtype, o->swapped);
+    if (o->role == MP_ARRAY)
+        obstacle = mp__tier_array(o->core, MP_PARAM_CORE, param);
+    else
+        *param = (mp_param){.kind = MP_PARAM_ELEMENT, .dtype = o->dtype};
+    param->layout = layout_of(&map->loop, o);
     return obstacle;
 }
 
-static const char *describe_outputs(const mp_map_job *map, mp_spec *spec)
+/* An output that the kernel fills is a parameter, behind the inputs; what it
+ * returns is an output. */
+static const char *describe_output(const mp_map_job *map, int k, mp_spec *spec)
 {
-    for (int k = 0; k < map->nout; k++) {
-        const mp_map_operand *o = &map->out[k];
-        const char *obstacle = mp__tier_obstacle(o->dtype, o->swapped);
-        if (o->role == MP_ARRAY)
-            obstacle = CORE_OBSTACLE;
-        if (obstacle != NULL)
-            return obstacle;
-        mp_layout layout = layout_of(&map->loop, o);
-        spec->outputs[k] = (mp_output){
-            .dtype = o->dtype,
-            .layout = layout == MP_LAYOUT_PACKED ? layout : MP_LAYOUT_STRIDED,
-        };
+    const mp_map_operand *o = &map->out[k];
+    mp_layout layout = layout_of(&map->loop, o);
+    if (o->role == MP_ARRAY) {
+        mp_param *param = &spec->params[spec->nparams++];
+        const char *obstacle = mp__tier_array(o->core, MP_PARAM_CORE, param);
+        param->layout = layout;
+        return obstacle;
     }
-    spec->noutputs = map->nout;
-    return NULL;
+    spec->outputs[spec->noutputs++] = (mp_output){
+        .dtype = o->dtype,
+        .layout = layout == MP_LAYOUT_PACKED ? layout : MP_LAYOUT_STRIDED,
+    };
+    return mp__tier_obstacle(o->dtype, o->swapped);
+}
+
+/* A vector that is mostly empty takes as long as a full one. */
+#define LEAST_IN_ROW 4
+
+/* Describes a map; why it is not compiled, or NULL. */
+static const char *describe(const mp_map_job *map, mp_spec *spec)
+{
+    const char *obstacle = NULL;
+    mp__tier_spec(spec, MP_FORM_MAP, map->job.kernel);
+    for (int k = 0; obstacle == NULL && k < map->nin; k++)
+        obstacle = describe_input(map, k, &spec->params[spec->nparams++]);
+    for (int k = 0; obstacle == NULL && k < map->nout; k++)
+        obstacle = describe_output(map, k, spec);
+    spec->masked = map->where >= 0;
+    spec->alone =
+        map->narrays > 0 && map->loop.extent[map->loop.ndim - 1] < LEAST_IN_ROW;
+    return obstacle;
 }
 
 mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
@@ -81,10 +78,7 @@ mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
     mp_spec spec;
     if (options == NULL || options->native == NULL)
         return MP_OK;
-    mp__tier_spec(&spec, MP_FORM_MAP, map->job.kernel);
-    const char *obstacle = describe_inputs(map, &spec);
-    if (obstacle == NULL)
-        obstacle = describe_outputs(map, &spec);
+    const char *obstacle = describe(map, &spec);
     return mp__tier_choose(&map->job, options, &spec, obstacle, map->job.end,
                            err);
 }
@@ -100,6 +94,8 @@ typedef struct map_run {
     int operand[MOST_OPERANDS]; /* of the loop, in the frame's order */
     char *at[MOST_OPERANDS];
     int64_t steps[MOST_OPERANDS];
+    int narrays;
+    mp_frame_array arrays[MP_MAX_ARGS];
 } map_run;
 
 static void add_operand(map_run *r, int operand)
@@ -108,6 +104,13 @@ static void add_operand(map_run *r, int operand)
     int n = r->noperands++;
     r->operand[n] = operand;
     r->steps[n] = loop->operands[operand].strides[loop->ndim - 1];
+}
+
+static void add_parameter(map_run *r, const mp_map_operand *o)
+{
+    add_operand(r, o->at);
+    if (o->role == MP_ARRAY)
+        mp__tier_extents(o->core, &r->arrays[r->narrays++]);
 }
 
 static void advance_map(mp_native_run *run, int64_t count)
@@ -147,15 +150,22 @@ mp_status mp__map_native(struct mp_worker *worker, mp_job *job, mp_error *err)
     map_run r;
     r.map = map;
     r.noperands = 0;
+    r.narrays = 0;
     for (int k = 0; k < map->nin; k++) {
-        if (map->in[k].role == MP_ELEMENT)
-            add_operand(&r, map->in[k].at);
+        if (map->in[k].role != MP_UNIFORM)
+            add_parameter(&r, &map->in[k]);
     }
-    for (int k = 0; k < map->nout; k++)
-        add_operand(&r, map->out[k].at);
+    for (int k = 0; k < map->nout; k++) {
+        if (map->out[k].role == MP_ARRAY)
+            add_parameter(&r, &map->out[k]);
+    }
+    for (int k = 0; k < map->nout; k++) {
+        if (map->out[k].role == MP_ELEMENT)
+            add_operand(&r, map->out[k].at);
+    }
     if (map->where >= 0)
         add_operand(&r, map->where);
-    r.run.frame = (mp_frame){.at = r.at, .steps = r.steps};
+    r.run.frame = (mp_frame){.at = r.at, .steps = r.steps, .arrays = r.arrays};
     r.run.advance = advance_map;
     r.run.replay = mp__map_replay;
     r.run.chunk = run_map_chunk;
@@ -170,28 +180,94 @@ static mp_dtype widest_float(const mp_spec *spec)
     mp_dtype widest = MP_FLOAT16;
     for (int k = 0; k < spec->nparams; k++) {
         const mp_param *param = &spec->params[k];
-        if (param->kind == MP_PARAM_ELEMENT && param->dtype > widest)
+        if ((param->kind == MP_PARAM_ELEMENT || param->kind == MP_PARAM_CORE) &&
+            param->dtype > widest)
             widest = param->dtype;
     }
     return widest == MP_FLOAT16 ? MP_FLOAT64 : widest;
 }
 
-/* Describes a map whose outputs are to be inferred; what is against it. */
-static const char *describe_open(const mp_map_spec *from, mp_spec *spec)
+/* An argument, or an output that is filled, by its type. */
+static const char *describe_type(const mp_arg *arg, int ncore, mp_param *param)
 {
-    mp__tier_spec(spec, MP_FORM_MAP, from->kernel);
-    const char *obstacle = describe_args(from->nargs, from->args, spec);
-    if (obstacle == NULL && from->kernel->signature != NULL)
-        obstacle = "kernels with a signature are not compiled";
-    spec->noutputs = -1;
-    spec->widest = widest_float(spec);
-    spec->masked = from->where != NULL;
+    if (arg->view == NULL && ncore == 0)
+        return mp__tier_param(arg->value, param) ? NULL
+                                                 : "strings are not compiled";
+    if (arg->view == NULL || arg->view->ndim < ncore)
+        return "an argument has too few dimensions for the signature";
+    mp_view core = *arg->view;
+    if (ncore == 0) {
+        *param = (mp_param){.kind = MP_PARAM_ELEMENT, .dtype = core.dtype};
+        return mp__tier_obstacle(core.dtype, core.swapped);
+    }
+    for (int d = 0; d < ncore; d++) {
+        core.shape[d] = core.shape[core.ndim - ncore + d];
+        core.strides[d] = core.strides[core.ndim - ncore + d];
+    }
+    core.ndim = ncore;
+    const char *obstacle = mp__tier_array(&core, MP_PARAM_CORE, param);
+    param->layout = MP_LAYOUT_STRIDED;
     return obstacle;
+}
+
+/* Outputs of a signature: those that are filled are of the types that come
+ * after the inputs', or else hold the widest float. */
+static const char *describe_filled(const mp_signature *s, int ntypes,
+                                   const mp_arg *types, mp_spec *spec)
+{
+    const char *obstacle = NULL;
+    spec->noutputs = 0;
+    for (int k = s->nin; obstacle == NULL && k < s->nin + s->nout; k++) {
+        int ncore = s->operand[k].ndim;
+        if (ncore == 0) {
+            spec->outputs[spec->noutputs++] = (mp_output){.open = true};
+        } else if (ntypes > 0) {
+            obstacle =
+                describe_type(types++, ncore, &spec->params[spec->nparams++]);
+            ntypes--;
+        } else {
+            spec->params[spec->nparams++] = (mp_param){
+                .kind = MP_PARAM_CORE,
+                .dtype = spec->widest,
+                .layout = MP_LAYOUT_STRIDED,
+                .rank = ncore,
+                .packed = true,
+            };
+            if (ncore > MP_NATIVE_RANK)
+                obstacle = "only arrays of 1 to 3 dimensions are compiled";
+        }
+    }
+    return ntypes > 0 ? "there are more types than the signature has"
+                      : obstacle;
+}
+
+/* Describes a map by types, with outputs that are to be inferred; what is
+ * against it. */
+static const char *describe_open(const mp_kernel *kernel, int ntypes,
+                                 const mp_arg *types, mp_spec *spec)
+{
+    const mp_signature *s = kernel->signature;
+    const char *obstacle = NULL;
+    int nin = s == NULL ? ntypes : s->nin;
+    mp__tier_spec(spec, MP_FORM_MAP, kernel);
+    spec->noutputs = -1;
+    if (ntypes < nin)
+        return "there are fewer types than the signature has inputs";
+    for (int k = 0; obstacle == NULL && k < nin; k++) {
+        mp_param *param = &spec->params[spec->nparams++];
+        obstacle =
+            describe_type(&types[k], s == NULL ? 0 : s->operand[k].ndim, param);
+        param->readonly = true; /* What comes in is not for writing. */
+    }
+    spec->widest = widest_float(spec);
+    if (obstacle != NULL || s == NULL)
+        return obstacle;
+    return describe_filled(s, ntypes - nin, types + nin, spec);
 }
 
 static mp_status check_args(const mp_map_spec *spec, mp_error *err)
 {
-    if (spec->nargs <= MP_MAX_ARGS)
+    if (spec->nargs <= MP_MAX_ARGS && spec->nouts <= MP_MAX_ARGS)
         return MP_OK;
     return mp_error_set(err, MP_VALUE, "a kernel takes at most %d arguments",
                         MP_MAX_ARGS);
@@ -205,8 +281,13 @@ mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
     mp_status status = check_args(spec, err);
     if (status != MP_OK)
         return status;
-    const char *obstacle = describe_open(spec, &types);
-    types.masked = false; /* It does not matter here. */
+    mp_arg args[2 * MP_MAX_ARGS];
+    int ntypes = 0;
+    for (int k = 0; k < spec->nargs; k++)
+        args[ntypes++] = spec->args[k];
+    for (int k = 0; spec->kernel->signature != NULL && k < spec->nouts; k++)
+        args[ntypes++] = (mp_arg){.view = &spec->outs[k]};
+    const char *obstacle = describe_open(spec->kernel, ntypes, args, &types);
     if (obstacle == NULL)
         obstacle = mp__tier_forbidden(pool);
     if (obstacle != NULL)
@@ -232,7 +313,9 @@ mp_status mp_map_show(const mp_map_spec *spec, const mp_native_options *options,
     mp_status status = check_args(spec, err);
     if (status != MP_OK)
         return status;
-    const char *obstacle = describe_open(spec, &types);
+    const char *obstacle =
+        describe_open(spec->kernel, spec->nargs, spec->args, &types);
+    types.masked = spec->where != NULL;
     return mp__tier_show(spec->kernel, &types, obstacle, options, stage, text,
                          size, refusal, err);
 }

@@ -7,27 +7,6 @@ _Static_assert(MP_RUN_NDIM <= MP_NATIVE_RANK,
 
 /* ---- what it is compiled for -------------------------------------------- */
 
-/* Describes an array; why it is not compiled, or NULL. */
-static const char *describe_array(const mp_view *view, mp_param *param)
-{
-    if (view->ndim < 1 || view->ndim > MP_NATIVE_RANK)
-        return "only arrays of 1 to 3 dimensions are compiled";
-    for (int d = 0; d < view->ndim; d++) {
-        if (view->shape[d] > MP_NATIVE_EXTENT)
-            return "an array of that length is not compiled";
-    }
-    int64_t stride = view->strides[view->ndim - 1];
-    *param = (mp_param){
-        .kind = MP_PARAM_ARRAY,
-        .dtype = view->dtype,
-        .rank = view->ndim,
-        .packed = stride == mp_dtype_size(view->dtype) ||
-                  view->shape[view->ndim - 1] <= 1,
-        .readonly = view->readonly,
-    };
-    return mp__tier_obstacle(view->dtype, view->swapped);
-}
-
 static const char *describe(const mp_kernel *kernel, const mp_shape *extent,
                             int nargs, const mp_arg *args, mp_spec *spec)
 {
@@ -44,7 +23,7 @@ static const char *describe(const mp_kernel *kernel, const mp_shape *extent,
         mp_param *param = &spec->params[spec->ndim + k];
         const char *obstacle = NULL;
         if (arg->view != NULL)
-            obstacle = describe_array(arg->view, param);
+            obstacle = mp__tier_array(arg->view, MP_PARAM_ARRAY, param);
         else if (!mp__tier_param(arg->value, param))
             obstacle = "strings are not compiled";
         if (obstacle != NULL)
@@ -123,12 +102,8 @@ static void put_arrays(run_run *r, const mp_args *args)
         const mp_view *view = args->arg[k].view;
         if (view == NULL)
             continue;
-        mp_frame_array *array = &r->arrays[n++];
-        array->data = view->data;
-        for (int d = 0; d < view->ndim; d++) {
-            array->extents[d] = view->shape[d];
-            array->strides[d] = view->strides[d];
-        }
+        r->arrays[n].data = view->data;
+        mp__tier_extents(view, &r->arrays[n++]);
     }
 }
 

@@ -27,6 +27,27 @@ const char *mp__tier_obstacle(mp_dtype dtype, bool swapped)
     return dtype == MP_FLOAT16 ? "arrays of float16 are not compiled" : NULL;
 }
 
+const char *mp__tier_array(const mp_view *view, mp_param_kind kind,
+                           mp_param *param)
+{
+    if (view->ndim < 1 || view->ndim > MP_NATIVE_RANK)
+        return "only arrays of 1 to 3 dimensions are compiled";
+    for (int d = 0; d < view->ndim; d++) {
+        if (view->shape[d] > MP_NATIVE_EXTENT)
+            return "an array of that length is not compiled";
+    }
+    int64_t stride = view->strides[view->ndim - 1];
+    *param = (mp_param){
+        .kind = kind,
+        .dtype = view->dtype,
+        .rank = view->ndim,
+        .packed = stride == mp_dtype_size(view->dtype) ||
+                  view->shape[view->ndim - 1] <= 1,
+        .readonly = view->readonly,
+    };
+    return mp__tier_obstacle(view->dtype, view->swapped);
+}
+
 const char *mp__tier_forbidden(const mp_pool *pool)
 {
     return pool->sandbox ? NULL : "without a sandbox nothing is compiled";
@@ -44,6 +65,7 @@ void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel)
     spec->fastmath = kernel->fastmath;
     spec->isa = MP_ISA_SCALAR;
     spec->lanes = 1;
+    spec->alone = false;
 }
 
 mp_status mp_refusal_error(const mp_refusal *refusal, const mp_kernel *kernel,
@@ -175,6 +197,14 @@ void mp__tier_scalars(const mp_args *args, uint64_t *out)
             break;
         }
         out[n++] = bits;
+    }
+}
+
+void mp__tier_extents(const mp_view *view, mp_frame_array *out)
+{
+    for (int d = 0; d < view->ndim; d++) {
+        out->extents[d] = view->shape[d];
+        out->strides[d] = view->strides[d];
     }
 }
 

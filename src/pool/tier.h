@@ -14,6 +14,11 @@ bool mp__tier_param(mp_value value, mp_param *param);
 /* Why compiled code cannot have elements that are laid out so, or NULL. */
 const char *mp__tier_obstacle(mp_dtype dtype, bool swapped);
 
+/* Describes an argument that is an array of that kind; what is against it, or
+ * NULL. */
+const char *mp__tier_array(const mp_view *view, mp_param_kind kind,
+                           mp_param *param);
+
 /* Why nothing is compiled for a pool at all, or NULL. */
 const char *mp__tier_forbidden(const mp_pool *pool);
 
@@ -38,6 +43,9 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 /* The arguments that are the same for all items, as code has them in
  * frame->scalars. */
 void mp__tier_scalars(const mp_args *args, uint64_t *out);
+
+/* An array's extents and strides, as code has them in frame->arrays. */
+void mp__tier_extents(const mp_view *view, mp_frame_array *out);
 
 /* What a worker needs to run rows of items. The job's kind fills in what the
  * code gets; `replay` computes items again on the interpreted tier. */

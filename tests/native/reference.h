@@ -183,6 +183,7 @@ static inline mp_value input_param(uint64_t *seed, input_kind kind,
     case MP_PARAM_INDEX:
         return eval_int(param->dim + 1 + lane);
     case MP_PARAM_ARRAY:
+    case MP_PARAM_CORE:
         break;
     }
     return eval_nil();
