@@ -423,16 +423,18 @@ MP_API mp_status mp_map_probe(mp_pool *pool, const mp_map_spec *spec,
                               const mp_job_options *options, mp_job **out,
                               mp_error *err);
 
-/* What an elementwise kernel returns, as type inference finds without running
- * anything: `*nouts` values, of which dtypes[k] (room for MP_MAX_ARGS) is what
- * an array for them has. `*nouts` is -1 where the native tier does not take the
- * kernel, and `refusal` says why. `spec->outs` do not matter. */
+/* What a kernel returns, as type inference finds without running anything:
+ * `*nouts` values, of which dtypes[k] (room for MP_MAX_ARGS) is what an array
+ * for them has. `*nouts` is -1 where the native tier does not take the kernel,
+ * and `refusal` says why. `spec->outs` are as for mp_map_probe(). */
 MP_API mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec,
                               int *nouts, mp_dtype *dtypes, mp_refusal *refusal,
                               mp_error *err);
 
 /* The form that a kernel has after a pass, for the types of a map: whether its
- * inputs are arrays, of which dtypes, and what values there are. `*text` is the
+ * inputs are arrays, of which dtypes, and what values there are. Of a kernel
+ * with a signature the outputs with core dimensions may follow in `spec->args`;
+ * if they do not, they hold the widest float of the inputs. `*text` is the
  * caller's, to free(); it is NULL where the kernel cannot be compiled, and
  * `refusal` says why. No array's memory is looked at. */
 MP_API mp_status mp_map_show(const mp_map_spec *spec,

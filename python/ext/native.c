@@ -63,25 +63,34 @@ PyObject *mpy_native_types(PyObject *object, PyObject *const *args,
 {
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
-    mpy_operands *inputs;
+    mpy_operands *inputs, *vectors;
     asking a = {.pool = pool->pool};
-    if (mpy_launch_count(nargs, 2) < 0 ||
+    if (mpy_launch_count(nargs, 3) < 0 ||
         (a.spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
-        (inputs = mpy_operands_of(state, args[1])) == NULL)
+        (inputs = mpy_operands_of(state, args[1])) == NULL ||
+        mpy_launch_optional(state, args[2], &vectors) < 0)
         return NULL;
     if (pool->pool == NULL)
         Py_RETURN_NONE;
+    mp_view *outs = vectors != NULL ? mpy_operands_views(vectors) : NULL;
+    if (vectors != NULL && outs == NULL)
+        return NULL;
     mpy_operands_args(inputs, a.args);
     a.spec.nargs = (int)inputs->count;
     a.spec.args = a.args;
+    a.spec.nouts = vectors != NULL ? (int)vectors->count : 0;
+    a.spec.outs = outs;
     /* Until it returns nobody may free the pool or the views. */
     mpy_use use;
-    if (mpy_pool_enter(pool, &use) < 0)
+    if (mpy_pool_enter(pool, &use) < 0) {
+        PyMem_Free(outs);
         return NULL;
+    }
     mpy_operands_lock(inputs);
     mpy_unlocked(ask, &a);
     mpy_operands_unlock(inputs);
     mpy_pool_leave(pool, &use);
+    PyMem_Free(outs);
     /* The probe of a kernel that has to be compiled would be in vain. */
     if (a.status == MP_OK && a.nouts < 0 && pool->native == MPY_NATIVE_REQUIRED)
         a.status = mp_refusal_error(&a.refusal, a.spec.kernel, &a.err);

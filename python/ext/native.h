@@ -4,8 +4,9 @@
 
 #include "job.h"
 
-/* Pool.map_types(kernel, inputs): the codes of what the kernel returns, '?',
- * 'q' and 'd', or None where inference does not tell. */
+/* Pool.map_types(kernel, inputs, vectors): the codes of what the kernel returns,
+ * '?', 'q' and 'd', or None where inference does not tell. `vectors` are the
+ * outputs with core dimensions, or None for a kernel without a signature. */
 PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,
                            Py_ssize_t nargs);
 

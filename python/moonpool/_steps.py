@@ -166,7 +166,7 @@ class _Map:
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
         probe = None
-        codes = self.call.core.map_types(self.kernel, self.inputs)
+        codes = self.call.core.map_types(self.kernel, self.inputs, None)
         if codes is None:
             probe = yield from self._probe(None)
             codes = probe.kinds(0)
@@ -211,18 +211,24 @@ class _Map:
         if all(array is not None for array in arrays):
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
-        vectors = tuple(a for a, (_, ncore) in zip(arrays, cores, strict=True) if ncore)
+        filled = tuple(a for a, (_, ncore) in zip(arrays, cores, strict=True) if ncore)
+        vectors = self.held.operands(filled, output=True)
         scalars = [k for k, (_, ncore) in enumerate(cores) if not ncore]
-        probe = yield from self._probe(self.held.operands(vectors, output=True))
+        probe = None
+        codes = self.call.core.map_types(self.kernel, self.inputs, vectors)
+        if codes is None:
+            probe = yield from self._probe(vectors)
+            codes = probe.kinds(0)
         inferred = []
-        for k, code in zip(scalars, probe.kinds(0), strict=True):
+        for k, code in zip(scalars, codes, strict=True):
             if arrays[k] is None:
                 arrays[k] = maker.make(loop, self._dtype(code))
                 if code == "q":
                     inferred.append(k)
-        returned = self.held.operands(tuple(arrays[k] for k in scalars), output=True)
-        self._keep(probe, returned)
-        if probe.first + 1 < math.prod(loop):
+        if probe is not None:
+            returned = self.held.operands(tuple(arrays[k] for k in scalars), output=True)
+            self._keep(probe, returned)
+        if probe is None or probe.first + 1 < math.prod(loop):
             outs = self.held.operands(tuple(arrays), output=True)
             yield from self._go_on(maker, outs, probe, arrays, inferred)
         return arrays

@@ -201,8 +201,8 @@ def test_native_writes_nothing_quick(monkeypatch, capsys):
     assert "say nothing" in capsys.readouterr().err
 
 
-# Of `reduce` and with signatures: these may run interpreted.
-MAY_BE_REFUSED = {"Sum of squares", "Softmax", "Lorenz RK4", "k-means assignment"}
+# Kernels that run interpreted.
+MAY_BE_REFUSED: set[str] = set()
 
 
 @needs_native
