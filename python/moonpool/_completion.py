@@ -10,6 +10,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from moonpool._condition import Thread
+
 if TYPE_CHECKING:
     from moonpool import _core
     from moonpool._future import Future
@@ -128,7 +130,7 @@ class Completions:
         # Ctrl-C may end start() when the thread runs already. It waits for the
         # lock, finds that it is not the one, and ends.
         if self._thread is None:
-            thread = threading.Thread(target=self._loop, name="moonpool", daemon=True)
+            thread = Thread(target=self._loop, name="moonpool", daemon=True)
             thread.start()
             self._thread = thread
 

@@ -6,8 +6,9 @@ import asyncio
 import threading
 from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures import Future as _Future
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from moonpool._condition import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,32 +24,6 @@ T = TypeVar("T")
 _PATIENCE = 0.1
 
 
-class _Condition(threading.Condition):
-    """A condition that Ctrl-C does not leave locked.
-
-    `threading.Condition` enters by a method in Python, which a signal's handler
-    may leave by an exception when it has just taken the lock, and the
-    completion thread would then wait for it for ever. Here ``with`` calls the
-    lock's own methods, which no handler gets in between.
-    """
-
-    def __init__(self) -> None:
-        self._own: Any = threading.RLock()
-        super().__init__(self._own)
-
-    __enter__: Any = property(attrgetter("_own.__enter__"))
-    __exit__: Any = property(attrgetter("_own.__exit__"))
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait to be notified."""
-        try:
-            return super().wait(timeout)
-        finally:
-            # An exception may also have come when it had just let go.
-            if not self._own._is_owned():
-                self._own.acquire()
-
-
 class Future(_Future[T]):
     """The result of a call that a pool works on.
 
@@ -59,7 +34,7 @@ class Future(_Future[T]):
 
     def __init__(self, completions: Completions, bar: Bar | None = None) -> None:
         super().__init__()
-        self._condition = _Condition()
+        self._condition = Condition()
         self._completions = completions
         self._bar = bar
         self._steps: Steps | None = None
@@ -192,7 +167,7 @@ class Future(_Future[T]):
         Locks may be held by threads that do not exist here, so they are made
         anew; callbacks are the parent's business.
         """
-        self._condition = _Condition()
+        self._condition = Condition()
         self._turn = threading.RLock()
         self._waiters: list[Any] = []
         self._done_callbacks: list[Any] = []

@@ -5,20 +5,22 @@ LLVM is imported when the first kernel is compiled.
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
 import warnings
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moonpool import _core, _llvm, _tier
 from moonpool._arrays import dtype_code
 from moonpool._errors import PerformanceWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
-    from moonpool._llvm import Code
+T = TypeVar("T")
 
 _VALUES = {bool: "v?", int: "vq", float: "vd"}
 MISSING = "llvmlite is not installed"
@@ -56,36 +58,39 @@ def compile_ir(ir: bytes, isa: str) -> tuple[int, object]:
     """
     if not available():
         raise ImportError(MISSING)
-    if threading.current_thread() is threading.main_thread():
-        code = _undisturbed(ir.decode(), isa)
-    else:
-        code = _llvm.compile_ir(ir.decode(), isa)
+    code = _undisturbed(lambda: _llvm.compile_ir(ir.decode(), isa))
     return code.address, code
 
 
-def _undisturbed(ir: str, isa: str) -> Code:
-    """Compile in a thread of its own, where no handler of a signal runs.
+def _undisturbed(call: Callable[[], T]) -> T:
+    """Call LLVM in a thread of its own, where no handler of a signal runs.
 
     What Ctrl-C raises in the midst of llvmlite, or of its import, leaves it in
     an undefined state. So it is raised here, and the compiler comes to its end
-    alone.
+    alone. A `threading.Thread` would not do: what is raised while one starts
+    may leave a lock of its own taken, for which the thread waits for ever.
     """
-    found: list[Code] = []
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    found: list[T] = []
     raised: list[BaseException] = []
+    done = _thread.allocate_lock()
+    done.acquire()
 
     def body() -> None:
         try:
-            found.append(_llvm.compile_ir(ir, isa))
+            found.append(call())
         except BaseException as error:
             raised.append(error)
+        finally:
+            done.release()
 
-    thread = threading.Thread(target=body, name="moonpool compiler")
     try:
-        thread.start()
+        _thread.start_new_thread(body, ())
     except RuntimeError:
         # No thread can be had: the interpreter exits, or there are too many.
-        return _llvm.compile_ir(ir, isa)
-    thread.join()
+        return call()
+    done.acquire()
     if raised:
         raise raised.pop()
     return found[0]
@@ -93,7 +98,7 @@ def _undisturbed(ir: str, isa: str) -> Code:
 
 def assembly(ir: str, isa: str | None = None) -> str:
     """Return the machine code of LLVM IR text, for this machine by default."""
-    return _llvm.assembly(ir, isa or _tier.isa())
+    return _undisturbed(lambda: _llvm.assembly(ir, isa or _tier.isa()))
 
 
 def show(
