@@ -1,14 +1,15 @@
 """Arithmetic at its edges: the same on every tier, bit for bit, and as Lua 5.3 defines it.
 
-Items 32 to 34 of the list (kernels that explode when compiled, the cache on disk, hosts that
-refuse executable pages) attack the native tier, and belong to its own issue.
+On the interpreted tier, and compiled for each set of instructions that this machine has.
 """
 
 import math
+import operator as op
 import struct
 
 import numpy as np
 import pytest
+from tests.python.native import tiers
 
 import moonpool
 
@@ -24,9 +25,15 @@ FLOATS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module", params=tiers.TIERS)
+def tier(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def pool():
-    with moonpool.Pool(2, timeout=20.0) as pool:
+def pool(tier):
+    """What can be compiled is, at the first call; `compiled` says that all was."""
+    with tiers.pool(tier, timeout=20.0, native="on") as pool:
         yield pool
 
 
@@ -34,6 +41,16 @@ def pool():
 def usable_after(pool, assert_usable):
     yield
     assert_usable(pool)
+
+
+@pytest.fixture
+def compiled(pool, tier):
+    """Fail where a test's items have not all run on the tier that is meant."""
+    before = pool.stats()
+    yield
+    after = pool.stats()
+    items, native = (after[name] - before[name] for name in ("items", "native"))
+    assert native == (0 if tier == "off" else items)
 
 
 def wrap(n):
@@ -107,8 +124,24 @@ def pairs(values, dtype, keep=lambda a, b: True):
         ("a == b + 0.0 and 1 or 0", lambda a, b: int(a == float(b))),
         ("a < b + 0.0 and 1 or 0", lambda a, b: int(a < float(b))),
         ("a + 0.0 <= b and 1 or 0", lambda a, b: int(float(a) <= b)),
+        # With constants, which passes know much about.
+        ("a // 1 + 0 * b", lambda a, b: a),
+        ("a // -1 + 0 * b", lambda a, b: wrap(-a)),
+        ("a % 1 + a % -1 + 0 * b", lambda a, b: 0),
+        ("a // 8 + 0 * b", lambda a, b: a // 8),
+        ("a // -8 + 0 * b", lambda a, b: a // -8),
+        ("a % 8 + 0 * b", lambda a, b: a % 8),
+        ("a % -8 + 0 * b", lambda a, b: a % -8),
+        ("a // math.mininteger + 0 * b", lambda a, b: a // MIN),
+        ("a % math.maxinteger + 0 * b", lambda a, b: a % MAX),
+        ("(a << 64) + (a >> 64) + (a << -64) + 0 * b", lambda a, b: 0),
+        ("(a << 63) + 0 * b", lambda a, b: shift_left(a, 63)),
+        ("(a >> -1) + 0 * b", lambda a, b: shift_left(a, 1)),
+        ("(a << math.mininteger) + (1 << b)", lambda a, b: shift_left(1, b)),
+        ("a * 0 + a - a + a ~ a ~ b", lambda a, b: wrap(a) ^ a ^ b),
     ],
 )
+@pytest.mark.usefixtures("compiled")
 def test_integers(pool, expression, meaning):
     x, y = pairs(INTEGERS, "i8")
     got = three_ways(pool, expression, x, y, "i8")
@@ -120,6 +153,7 @@ def test_integers(pool, expression, meaning):
     ("expression", "meaning"),
     [("a // b", lambda a, b: wrap(a // b)), ("a % b", lambda a, b: wrap(a % b))],
 )
+@pytest.mark.usefixtures("compiled")
 def test_integer_division(pool, expression, meaning):
     """MIN // -1 wraps around and MIN % -1 is 0: neither may trap as the processor's does."""
     x, y = pairs(INTEGERS, "i8", lambda a, b: b != 0)
@@ -144,6 +178,7 @@ def test_integer_division_by_zero(pool, expression, a):
 
 
 @pytest.mark.parametrize("count", [-(2**63), -65, -64, -63, -1, 0, 1, 63, 64, 65, 128, 2**63 - 1])
+@pytest.mark.usefixtures("compiled")
 def test_shifts(pool, count):
     x = np.array(INTEGERS)
     for operator, sign in (("<<", 1), (">>", -1)):
@@ -245,6 +280,122 @@ def test_loops_to_the_edge(pool):
         pool.map("function(x) for i = 1, math.maxinteger do end end", np.ones(2), timeout=0.1)
 
 
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">=", "==", "~="])
+@pytest.mark.usefixtures("compiled")
+def test_integers_against_floats(pool, operator):
+    """Compared exactly, beyond 2^53 too, and either way round."""
+    integers = [*INTEGERS, 2**53 + 1, -(2**53) - 1, 2**62 + 1, MAX - 511, MAX - 512]
+    floats = [*FLOATS, 2.0**53 + 2, 2.0**62, -(2.0**62), 0.5, 2.0**63 - 1024, 1e300]
+    x = np.array([a for a in integers for _ in floats])
+    y = np.array([b for _ in integers for b in floats])
+    compare = {
+        "<": op.lt, "<=": op.le, ">": op.gt, ">=": op.ge, "==": op.eq, "~=": op.ne,
+    }[operator]  # fmt: skip
+    wanted = [compare(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    assert pool.map(f"function(a, b) return a {operator} b end", x, y).tolist() == wanted
+    turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
+    assert pool.map(f"function(a, b) return b {turned} a end", x, y).tolist() == wanted
+    for b in floats:
+        source = f"function(a, b) return a {operator} b end"
+        one = pool.map(source, np.array(integers), b).tolist()
+        assert one == [wanted[floats.index(b) + k * len(floats)] for k in range(len(integers))]
+
+
+@pytest.mark.parametrize(
+    ("expression", "meaning"),
+    [
+        ("math.floor(x)", math.floor),
+        ("math.ceil(x)", math.ceil),
+        ("x // 1", math.floor),
+        ("math.tointeger(x) == nil and 0.5 or 0.25", None),
+    ],
+)
+def test_integers_of_floats(pool, expression, meaning):
+    """What does not fit an integer stays a float, or is nil."""
+    values = [*FLOATS, 2.5, -0.5, 2.0**62, -(2.0**63) - 2048, 1e300, 2.0**31 + 0.5]
+    got = pool.map(f"function(x) return {expression} end", np.array(values))
+    assert got.dtype == "f8"
+    for x, result in zip(values, got.tolist(), strict=True):
+        if meaning is None:
+            fits = math.isfinite(x) and x == math.floor(x) and MIN <= x <= MAX
+            assert result == (0.25 if fits else 0.5), x
+        elif math.isfinite(x):
+            assert result == meaning(x), x
+        else:
+            assert bits(result) == bits(x)
+
+
+@pytest.mark.parametrize("value", [2.0**63, -(2.0**64), math.nan, math.inf, 1.5, 5e-324])
+@pytest.mark.parametrize(
+    "use", ["x | 0", "x << 1", "~x", "(1 << 3) & x", "7 // (x | 1)", "num.random(1, x) * 0"]
+)
+def test_elements_without_integers(pool, value, use):
+    data = np.arange(100.0)
+    data[57] = value
+    with pytest.raises(moonpool.LuaError, match="no integer representation") as caught:
+        pool.map(f"function(x)\n  return {use}\nend", data)
+    assert (caught.value.index, caught.value.line) == (57, 2)
+    with pytest.raises(moonpool.LuaError, match="no integer representation") as caught:
+        pool.run(f"function(i, a, b) local x = a[i]\n b[i] = {use} end", 100, data, data.copy())
+    assert (caught.value.index, caught.value.line) == (58, 2)
+
+
+LOOPS = [
+    # first, last, step: what the first four rounds see, and how many there are.
+    (MAX - 1, MAX, 1, [MAX - 1, MAX, MIN, MIN + 1]),
+    (MIN + 1, MIN, -1, [MIN + 1, MIN, MAX, MAX - 1]),
+    (MAX - 5, MAX, 3, [MAX - 5, MAX - 2, MIN, MIN + 3]),
+    (MIN, MAX, MAX, [MIN, -1, MAX - 1, -3]),
+    (MAX - 1, MAX - 1, 1, [MAX - 1]),
+    (MIN, MIN, -1, [MIN, MAX, MAX - 1, MAX - 2]),
+    (MAX, MIN, MIN, [MAX, -1, MAX, -1]),
+    (1, MIN, 1, []),
+    (5, 1, -2, [5, 3, 1]),
+    (3, 9, 0, []),
+    (3, 3, 0, [3, 3, 3, 3]),
+    (9, 3, 0, [9, 9, 9, 9]),
+]
+FLOAT_LOOPS = [
+    (1.0, 2.0, 0.5, [1.0, 1.5, 2.0]),
+    (2.0**53, 2.0**53 + 4, 1.0, [2.0**53] * 4),
+    (1.0, math.nan, 1.0, []),
+    (math.nan, 9.0, 1.0, []),
+    (1.0, math.inf, math.inf, []),  # It starts with 1.0 - inf + inf.
+    (math.inf, -math.inf, -math.inf, []),
+    (0.0, 1e-323, 5e-324, [0.0, 5e-324, 1e-323]),
+    (0.5, -0.5, -0.25, [0.5, 0.25, 0.0, -0.25]),
+]
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.usefixtures("compiled")
+def test_compiled_loops_to_the_edge(pool, same):
+    """With bounds that differ from item to item, or are the same for all."""
+    kernel = """function(x, start, limit, step)
+      local n, last = 0, start
+      for i = start, limit, step do
+        n = n + 1
+        last = i
+        if n == 4 then break end
+      end
+      return n, last
+    end"""
+    for loops, dtype in ((LOOPS, "i8"), (FLOAT_LOOPS, "f8")):
+        wanted = [(len(seen), [first, *seen][-1]) for first, _, _, seen in loops]
+        if same:
+            found = [
+                (n[1], last[1])
+                for bounds in loops
+                for n, last in [pool.map(kernel, np.zeros(3), *bounds[:3])]
+            ]
+        else:
+            columns = [np.array(column, dtype) for column in list(zip(*loops, strict=True))[:3]]
+            found = list(zip(*pool.map(kernel, np.zeros(len(loops)), *columns), strict=True))
+        assert [int(n) for n, _ in found] == [n for n, _ in wanted]
+        assert [bits(float(last)) for _, last in found] == [bits(float(x)) for _, x in wanted]
+        assert dtype == "f8" or [int(last) for _, last in found] == [x for _, x in wanted]
+
+
 # ---- floats ----------------------------------------------------------------------
 
 
@@ -266,8 +417,23 @@ def test_loops_to_the_edge(pool):
         ("math.fmod(a, b)", np.fmod),
         ("a // b", lambda a, b: np.floor(a / b)),
         ("num.hypot(a, 0.0) + 0 * b", lambda a, b: np.hypot(a, 0.0) + 0 * b),
+        # With constants: 0 and -0.0 are not the same, nor is what is 0 times infinity.
+        ("a + 0 + b", lambda a, b: a + 0.0 + b),
+        ("(a - 0) * b", lambda a, b: a * b),
+        ("(0 - a) * b", lambda a, b: (0.0 - a) * b),
+        ("(a + -0.0) * b", lambda a, b: a * b),
+        ("-(-a) * b", lambda a, b: a * b),
+        ("-(a - b)", lambda a, b: -(a - b)),
+        ("a * 0 + b", lambda a, b: a * 0.0 + b),
+        ("a * 1 * b", lambda a, b: a * b),
+        ("a * -1 * b", lambda a, b: -a * b),
+        ("a / 1 / b", lambda a, b: a / b),
+        ("a / 3 * b", lambda a, b: a / 3 * b),
+        ("(a - a) + b", lambda a, b: (a - a) + b),
+        ("a // 1 * b", lambda a, b: np.floor(a) * b),
     ],
 )
+@pytest.mark.usefixtures("compiled")
 def test_floats(pool, expression, meaning):
     x, y = pairs(FLOATS, "f8")
     got = three_ways(pool, expression, x, y, "f8")
@@ -276,6 +442,29 @@ def test_floats(pool, expression, meaning):
     assert [bits(v) for v in got] == [bits(v) for v in wanted.tolist()]
 
 
+@pytest.mark.parametrize(
+    ("expression", "meaning"),
+    [
+        ("math.max(a, b)", max),
+        ("math.min(a, b)", min),
+        ("math.max(b, a, 0.0)", lambda a, b: max(b, a, 0.0)),
+        ("math.min(a, -0.0, b)", lambda a, b: min(a, -0.0, b)),
+        ("a < b and a or b", lambda a, b: min(b, a)),
+        ("not (a >= b) and a or b", lambda a, b: a if not a >= b else b),
+        ("a ~= a and 7.0 or a + b", lambda a, b: 7.0 if a != a else a + b),
+        ("(a < b) == (b > a) and (a <= b) == (b >= a) and 1.0 or 0.0", lambda a, b: 1.0),
+    ],
+)
+@pytest.mark.usefixtures("compiled")
+def test_choices_between_floats(pool, expression, meaning):
+    """NaN is never less, and of 0.0 and -0.0 the first one stays: as Python has it."""
+    x, y = pairs(FLOATS, "f8")
+    got = three_ways(pool, expression, x, y, "f8")
+    wanted = [meaning(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    assert [bits(v) for v in got] == [bits(v) for v in wanted]
+
+
+@pytest.mark.usefixtures("compiled")
 def test_float_modulo(pool):
     """The sign is the divisor's; an infinite divisor leaves what has its sign."""
     x, y = pairs(FLOATS, "f8")

@@ -1,7 +1,7 @@
 """Kernels at random give the same on both tiers, bit by bit.
 
-MOONPOOL_KERNELS says how many. More of them, or a single one again:
-`python -m tests.python.native.agree`.
+MOONPOOL_KERNELS says how many. More of them, a million by default, or a single
+one again: `python -m tests.python.native.agree`.
 """
 
 import os
@@ -22,4 +22,4 @@ def test_tiers_agree(first):
         assert not report.differ, report.differ[0]
         refused += report.refused
     # Most kernels have to compile, or nothing is compared.
-    assert refused < PART / 20
+    assert refused <= PART / 20

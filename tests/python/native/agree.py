@@ -1,14 +1,17 @@
 """Runs kernels at random on both tiers and compares, bit by bit.
 
-python -m tests.python.native.agree [--count N] [--seed FIRST] [--processes P]
+python -m tests.python.native.agree [--count N] [--seed FIRST] [--processes P] [--isa ISA]
 
-Prints each seed that the tiers do not agree on, with its kernel. One seed is
-run again by --count 1 --seed SEED.
+Each seed is compiled for one set of instructions, the next seed for the next
+one, or all for the one that is given. Prints each seed that the tiers do not
+agree on, with its kernel, and the command that runs it again.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import multiprocessing
 import os
 import sys
@@ -17,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tests.python.native import kernelgen
+from tests.python.native import kernelgen, tiers
 
 import moonpool
 
@@ -62,35 +65,49 @@ def _bits(value: Any) -> Any:
     return value.dtype.str, value.shape, value.tobytes()
 
 
-def compare(first: int, count: int) -> Report:
+def isa_of(seed: int) -> str:
+    """Return what a seed is compiled for: one after the other."""
+    return tiers.HERE[seed % len(tiers.HERE)]
+
+
+def compare(first: int, count: int, isa: str | None = None) -> Report:
     """Run the kernels of some seeds on both tiers."""
     report = Report(first, count)
-    # One worker: of several errors two workers may meet another one first.
-    with moonpool.Pool(1, native="off") as off, moonpool.Pool(1, native="require") as native:
+    with contextlib.ExitStack() as stack:
+        # One worker: of several errors two workers may meet another one first.
+        pools = {tier: stack.enter_context(tiers.pool(tier, 1)) for tier in tiers.TIERS}
         for seed in range(first, first + count):
-            case = kernelgen.make(seed)
-            kernel = moonpool.kernel(case.source, strict=True)
-            expected = outcome(off, kernel, case)
-            try:
-                found = outcome(native, kernel, case)
-            except RuntimeError:
-                report.refused += 1
-                continue
-            if found != expected:
-                report.differ.append(
-                    f"seed {seed}: {expected} interpreted, {found} native, by {case.form} of "
-                    f"{case.args}\n{case.source}"
-                )
+            one(seed, isa or isa_of(seed), pools, report)
     return report
 
 
-def compare_all(count: int, first: int = 0, processes: int | None = None) -> Iterator[Report]:
+def one(seed: int, isa: str, pools: dict[str, moonpool.Pool], report: Report) -> None:
+    """Run the kernel of a seed on both tiers."""
+    case = kernelgen.make(seed)
+    kernel = moonpool.kernel(case.source, strict=True)
+    expected = outcome(pools["off"], kernel, case)
+    try:
+        found = outcome(pools[isa], kernel, case)
+    except RuntimeError:
+        report.refused += 1
+        return
+    if found != expected:
+        report.differ.append(
+            f"{expected} interpreted, {found} for {isa}, by {case.form} of {case.args}\n"
+            f"{case.source}\n"
+            f"again: python -m tests.python.native.agree --isa {isa} --count 1 --seed {seed}"
+        )
+
+
+def compare_all(
+    count: int, first: int = 0, processes: int | None = None, isa: str | None = None
+) -> Iterator[Report]:
     """Do the same in batches, in several processes."""
     starts = range(first, first + count, BATCH)
     counts = [min(BATCH, first + count - start) for start in starts]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes or os.cpu_count(), context) as workers:
-        yield from workers.map(compare, starts, counts)
+        yield from workers.map(compare, starts, counts, itertools.repeat(isa))
 
 
 def main() -> None:
@@ -99,10 +116,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int)
+    parser.add_argument("--isa", choices=tiers.HERE)
     options = parser.parse_args()
     done = refused = 0
     wrong = False
-    for report in compare_all(options.count, options.seed, options.processes):
+    for report in compare_all(options.count, options.seed, options.processes, options.isa):
         done += report.count
         refused += report.refused
         for text in report.differ:
