@@ -145,6 +145,11 @@ void mp_sandbox_push_shared(lua_State *L)
     get_registry(L, &SHARED);
 }
 
+void mp_sandbox_push_metatable(lua_State *L)
+{
+    get_registry(L, &METATABLE);
+}
+
 void mp_sandbox_push_environment(lua_State *L)
 {
     lua_createtable(L, 0, 48);

@@ -18,6 +18,10 @@ void mp_sandbox_push_base(lua_State *L);
  * kernels read through to. [-0, +1, -] */
 void mp_sandbox_push_shared(lua_State *L);
 
+/* Pushes the metatable of all kernels' environments, whose `__index` is the
+ * table above. [-0, +1, -] */
+void mp_sandbox_push_metatable(lua_State *L);
+
 /* Pushes a new environment for a kernel: shallow copies of the libraries, so
  * that it can change none but its own, over the base. [-0, +1, m] */
 void mp_sandbox_push_environment(lua_State *L);

@@ -37,7 +37,8 @@ struct mp_trial {
     const mp_kernel *kernel; /* borrowed, until it has run */
     const mp_kernel *setup;  /* likewise; or NULL */
     locale_t locale;
-    bool asked; /* trial's thread, then its creator's; for num.worker() */
+    bool asked;  /* trial's thread, then its creator's; for num.worker() */
+    bool shared; /* likewise; for what the setup has defined */
     mp_status status;
     mp_error err;
     pthread_mutex_t lock;
@@ -104,6 +105,76 @@ static int prepare(lua_State *L)
     return 0;
 }
 
+/* Whether the value on the top can neither change nor change others: it is a
+ * number or the like, or a function of the libraries. */
+static bool is_plain(lua_State *L)
+{
+    bool named = true;
+    if (lua_isfunction(L, -1)) {
+        mp_trial_push_name(L, -1);
+        named = !lua_isnil(L, -1);
+        lua_pop(L, 1);
+    }
+    return named && !lua_istable(L, -1) && !lua_isuserdata(L, -1) &&
+           !lua_isthread(L, -1);
+}
+
+/* Whether all values of the table on the top are, those of the libraries that
+ * are in the base included. */
+static bool has_plain(lua_State *L, bool base)
+{
+    bool plain = true;
+    lua_pushnil(L);
+    while (plain && lua_next(L, -2) != 0) {
+        if (!base || !lua_istable(L, -1))
+            plain = is_plain(L);
+        else if (!lua_rawequal(L, -1, -3))
+            plain = has_plain(L, false);
+        lua_pop(L, 1);
+    }
+    if (!plain)
+        lua_pop(L, 1);
+    return plain;
+}
+
+/* Takes the place of the table of what the setup has defined, its upvalue,
+ * where a kernel's environment reads through to it. */
+static int note_shared(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (!lua_isnil(L, -1))
+        trial_of(L)->shared = true;
+    return 1;
+}
+
+/* Sees to it that a chunk which reads what the setup has defined is noticed. As
+ * long as there are plain values only, nobody can change them. What it has put
+ * into a library is read by anybody. */
+static int watch(lua_State *L)
+{
+    mp_sandbox_push_base(L);
+    trial_of(L)->shared = !has_plain(L, true);
+    lua_settop(L, 0);
+    mp_sandbox_push_shared(L);
+    if (has_plain(L, false))
+        return 0;
+    lua_settop(L, 1);
+    mp_sandbox_push_metatable(L);
+    lua_insert(L, 1);
+    lua_pushcclosure(L, note_shared, 1);
+    lua_setfield(L, 1, "__index");
+    return 0;
+}
+
+static int unwatch(lua_State *L)
+{
+    mp_sandbox_push_metatable(L);
+    mp_sandbox_push_shared(L);
+    lua_setfield(L, -2, "__index");
+    return 0;
+}
+
 static int load(lua_State *L)
 {
     /* The kernel is retained, which changes nothing in it. */
@@ -136,12 +207,16 @@ static mp_status run_both(mp_trial *trial, mp_error *err)
     mp_status status = mp_state_call(state, prepare, NULL, err);
     if (status != MP_OK)
         return status;
-    if (trial->setup != NULL &&
-        mp_state_setup(state, trial->setup, err) != MP_OK)
-        return explain(err, "the pool's setup", "");
+    if (trial->setup != NULL) {
+        if (mp_state_setup(state, trial->setup, err) != MP_OK)
+            return explain(err, "the pool's setup", "");
+        status = mp_state_call(state, watch, NULL, err);
+        if (status != MP_OK)
+            return status;
+    }
     if (mp_state_call(state, load, (void *)trial->kernel, err) != MP_OK)
         return explain(err, "the kernel's chunk", trial->kernel->name);
-    return MP_OK;
+    return mp_state_call(state, unwatch, NULL, err);
 }
 
 /* A draw leaves at least one of these behind, even one from seed 0. */
@@ -166,6 +241,10 @@ static mp_status run(mp_trial *trial, mp_error *err)
                             "what the kernel's chunk does depends on the "
                             "worker: it uses %s",
                             trial->asked ? "num.worker" : "math.random");
+    if (status == MP_OK && trial->shared)
+        return mp_error_set(err, MP_VALUE,
+                            "what the kernel's chunk does depends on the "
+                            "pool's setup, and other kernels can change that");
     if (status == MP_OK) /* It is loaded by now: this cannot fail. */
         mp_state_push_kernel(trial->state->L, (mp_kernel *)trial->kernel);
     return status;

@@ -11,9 +11,10 @@ typedef struct mp_trial mp_trial;
 
 /* Makes a state, runs `setup` (or NULL) and the kernel's chunk in it, on a
  * thread of its own, with little time and memory. MP_VALUE where what they
- * found depends on the worker: on its number, or on random numbers. On success
- * `*out` is the caller's, to free; on failure it is untouched, and
- * the line in `err` is one of the kernel's or 0. Call from any thread, which
+ * found depends on the worker, on its number or on random numbers; or where the
+ * chunk looks at what the setup has defined and other kernels can change. On
+ * success `*out` is the caller's, to free; on failure it is untouched, and the
+ * line in `err` is one of the kernel's or 0. Call from any thread, which
  * waits. */
 mp_status mp_trial_run(const mp_kernel *kernel, const mp_kernel *setup,
                        mp_trial **out, mp_error *err);

@@ -48,7 +48,9 @@ static void a_function_is_given(void **data)
     expect("local t = {} for i = 1, 10 do t[i] = math.sin(i) end "
            "return function(x) return t[x] end",
            NULL);
-    expect("local f = half(2) return function(x) return f end",
+    expect("local f = half return function(x) return f / 2 end",
+           "half = 0.5 root = math.sqrt");
+    expect("local f = math.sqrt(4) return function(x) return half(x) end",
            "function half(x) return x / 2 end");
     expect("local x = num.random(1, 2) return function() return x end", NULL);
     expect("math.randomseed(0) return function() return num.worker() end",
@@ -75,6 +77,28 @@ static void what_depends_on_the_worker_is_refused(void **data)
     expect_error(kernel, "x = num.worker()", MP_VALUE, worker);
     expect_error(kernel, "x = math.random(6)", MP_VALUE, random);
     expect_error(kernel, "x = coroutine.wrap(math.random)()", MP_VALUE, random);
+}
+
+/* Another kernel may have changed it before the chunk runs, or its function is
+ * called for the second time. */
+static void what_the_setup_may_change_is_refused(void **data)
+{
+    (void)data;
+    static const char text[] = "depends on the pool's setup";
+    static const char next[] = "local n = 0 function next_id() n = n + 1 "
+                               "return n end";
+    expect_error("local id = next_id() return function() return id end", next,
+                 MP_VALUE, text);
+    expect_error("local c = T.c return function() return c end", "T = {c = 5}",
+                 MP_VALUE, text);
+    expect_error("local c = unit return function() return c end",
+                 "unit = 1 function use(x) unit = x end", MP_VALUE, text);
+    expect_error("pcall(function() error(T) end) return function() end",
+                 "T = {}", MP_VALUE, text);
+    expect_error("function() return math.id() end",
+                 "function math.id() return 1 end", MP_VALUE, text);
+    expect_error("function() end", "function tostring() end", MP_VALUE, text);
+    expect("mine = 1 local c = mine return function() return c end", "T = {}");
 }
 
 static void errors_say_where(void **data)
@@ -169,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_is_given),
         cmocka_unit_test(what_depends_on_the_worker_is_refused),
+        cmocka_unit_test(what_the_setup_may_change_is_refused),
         cmocka_unit_test(errors_say_where),
         cmocka_unit_test(nothing_takes_long),
         cmocka_unit_test(functions_of_libraries_have_names),

@@ -13,11 +13,12 @@ SHORT = ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2) as pool:
         yield pool
 
 
+@pytest.mark.refused
 def test_spellings_without_numpy(run_python):
     """As NumPy reads them: checked against it afterwards."""
     printed = run_python(f"""
@@ -47,6 +48,7 @@ def test_spellings_without_numpy(run_python):
         assert np.dtype(name).itemsize == int(size)
 
 
+@pytest.mark.refused
 def test_spellings_with_numpy(pool):
     memory = array.array("d", [1])
     for name in SHORT[1:]:

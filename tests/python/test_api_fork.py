@@ -84,6 +84,7 @@ def test_setup_runs_again(in_child):
     )
 
 
+@pytest.mark.refused
 def test_futures_fail(in_child):
     in_child(
         "future = pool.submit(FOREVER)\n"
@@ -139,6 +140,7 @@ def test_twice(in_child):
     )
 
 
+@pytest.mark.refused
 def test_fork_in_a_signal_handler_during_a_call(run_python):
     run_python(
         QUIET

@@ -23,7 +23,7 @@ WORK = "function(x) for i = 1, 1e5 do x = x + 1 end return x end"
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2) as pool:
         yield pool
 
@@ -68,6 +68,7 @@ class TestResult:
         with pytest.raises(TypeError):
             pool.run_async(ONE, "x")
 
+    @pytest.mark.refused
     def test_does_not_block(self, pool):
         started = time.monotonic()
         future = pool.map_async("function(x) for i = 1, 1e7 do end return x end", np.zeros(4))
@@ -81,11 +82,13 @@ class TestResult:
         assert not future.done()
         future.cancel()
 
+    @pytest.mark.refused
     def test_timeout_of_the_call(self, pool):
         future = pool.map_async(LOOP, np.zeros(3), timeout=0.02)
         assert isinstance(future.exception(5), moonpool.KernelTimeout)
 
     @pytest.mark.parametrize("background", [False, True])
+    @pytest.mark.interpreted
     def test_timeout_is_of_all_steps(self, pool, background):
         """The first element runs alone, to find the dtype, and the rest after it."""
 
@@ -107,6 +110,7 @@ class TestResult:
         with pytest.raises(moonpool.KernelTimeout):
             call(both, 0.8 * min(times))
 
+    @pytest.mark.interpreted
     def test_time_counts_from_the_start(self):
         with moonpool.Pool(1) as pool:
             flag = np.zeros(1)
@@ -345,6 +349,7 @@ class TestAsyncio:
             asyncio.run(main())
         wait_until(future.cancelled)
 
+    @pytest.mark.interpreted
     def test_loop_stays_responsive(self, pool):
         async def main():
             future = asyncio.wrap_future(pool.map_async(WORK, np.zeros(200)))

@@ -36,7 +36,7 @@ def write(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(1) as pool:
         yield pool
 
@@ -57,6 +57,7 @@ def test_str_path(write, pool):
     assert pool.map(moonpool.load(str(write(HEAT))).step, 2) == 4
 
 
+@pytest.mark.refused
 def test_lines_are_those_of_the_file(write, pool):
     heat = moonpool.load(write(HEAT))
     with pytest.raises(moonpool.LuaError) as info:
@@ -74,6 +75,7 @@ def test_lines_are_those_of_the_file(write, pool):
         "return {f = math.abs}",
     ],
 )
+@pytest.mark.refused
 def test_styles(write, pool, text):
     module = moonpool.load(write(text))
     assert list(module) == ["f"]

@@ -25,7 +25,7 @@ ADD = moonpool.kernel("function(x, y) return x + y end")
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2) as pool:
         yield pool
 
@@ -39,6 +39,7 @@ class TestDtype:
         assert result.tolist() == a.tolist()
 
     @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.refused
     def test_floats_keep_their_width(self, pool, dtype):
         a = np.array([0.5, -2, 3], dtype)
         result = pool.map(IDENTITY, a)
@@ -51,6 +52,7 @@ class TestDtype:
         assert result.dtype == bool
         assert result.tolist() == a.tolist()
 
+    @pytest.mark.refused
     def test_widest_float_wins(self, pool):
         a, b = np.ones(3, "f2"), np.ones(3, "f4")
         assert pool.map(ADD, a, b).dtype == np.float32
@@ -67,6 +69,7 @@ class TestDtype:
         assert pool.map("function(x) return x / 2 end", np.arange(3)).dtype == np.float64
 
     @pytest.mark.parametrize(("dtype", "wanted"), [("i8", "f8"), ("f4", "f4"), ("f2", "f2")])
+    @pytest.mark.refused
     def test_integers_then_floats(self, pool, dtype, wanted):
         kernel = "function(i, x) if i > 500 then return i + 0.5 end return i end"
         i = np.arange(1000)
@@ -79,12 +82,14 @@ class TestDtype:
         result = pool.map(kernel, np.arange(10))
         assert result.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5, 6, 7, 8, 9]
 
+    @pytest.mark.refused
     def test_booleans_do_not_mix_with_numbers(self, pool):
         with pytest.raises(moonpool.LuaError, match="bool") as info:
             pool.map("function(i) if i > 2 then return true end return i end", np.arange(5))
         assert info.value.index == 3
 
     @pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS])
+    @pytest.mark.refused
     def test_given(self, pool, dtype):
         result = pool.map(IDENTITY, np.arange(5), dtype=dtype)
         assert result.dtype == dtype
@@ -96,6 +101,7 @@ class TestDtype:
         view = pool.map(IDENTITY, array.array("q", [1, 2]), dtype=dtype)
         assert (view.format, view.tolist()) == ("d", [1.0, 2.0])
 
+    @pytest.mark.refused
     def test_big_endian_result(self, pool):
         result = pool.map(IDENTITY, np.arange(3), dtype=">f4")
         assert result.dtype == ">f4"
@@ -123,6 +129,7 @@ class TestDtype:
         assert (a.dtype, b.dtype) == (np.float32, np.uint8)
         assert b.tolist() == [0, 2, 4]
 
+    @pytest.mark.refused
     def test_tuple_of_the_wrong_length(self, pool):
         with pytest.raises(moonpool.LuaError, match="2 values, 3 wanted"):
             pool.map("function(x) return x, x end", np.arange(3), dtype=("f4", "f4", "f4"))
@@ -148,6 +155,7 @@ class TestShape:
         assert result.shape == shape
         assert result.dtype == {"f4": "f4", "i4": "i8", "?": "?"}[dtype]
 
+    @pytest.mark.refused
     def test_empty_with_a_kernel_that_fails(self, pool):
         assert pool.map("function(x) error('never') end", np.zeros(0)).dtype == np.float64
 
@@ -155,6 +163,7 @@ class TestShape:
         with pytest.raises(ValueError, match=r"3.*4|4.*3"):
             pool.map(ADD, np.ones(3), np.ones(4))
 
+    @pytest.mark.refused
     def test_only_scalars(self, pool):
         assert pool.map(ADD, 1, 2) == 3
         assert type(pool.map(ADD, 1, 2)) is int
@@ -168,6 +177,7 @@ class TestShape:
         data=st.data(),
         shapes=npst.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=5),
     )
+    @pytest.mark.refused
     def test_any_layout(self, pool, data, shapes):
         def operand(shape):
             dtype = data.draw(st.sampled_from(["i2", "u4", ">i8", "f4", ">f8", "f8"]))
@@ -258,6 +268,7 @@ class TestOut:
         with pytest.raises(TypeError, match="exclude"):
             pool.map(IDENTITY, np.arange(3), out=np.zeros(3), dtype="f8")
 
+    @pytest.mark.refused
     def test_inputs_stay_as_they_are_on_an_error(self, pool):
         a = np.arange(1000.0)
         with pytest.raises(moonpool.LuaError):
@@ -323,6 +334,7 @@ class TestWhere:
 
 class TestArguments:
     @pytest.mark.parametrize("value", [True, 3, -2.5, "text", b"\xff\x00", None])
+    @pytest.mark.refused
     def test_uniform(self, pool, value):
         kernel = "function(x, u) return type(u) == 'string' and #u or (u == nil and -1 or 0) end"
         size = len(value) if isinstance(value, (str, bytes)) else -1 if value is None else 0
@@ -331,6 +343,7 @@ class TestArguments:
     @pytest.mark.parametrize(
         "value", [np.float32(2), np.int8(2), np.uint64(2), np.float16(2), np.float64(2)]
     )
+    @pytest.mark.refused
     def test_numpy_scalars_are_values(self, pool, value):
         result = pool.map("function(x, u) return math.type(u) == 'integer' end", np.zeros(1), value)
         assert result.tolist() == [isinstance(value, np.integer)]
@@ -402,6 +415,7 @@ class TestArguments:
         with pytest.raises(ValueError, match="64"):
             pool.map("function(...) return 1 end", *range(65))
 
+    @pytest.mark.refused
     def test_most(self, pool):
         kernel = "function(...) return select('#', ...) end"
         assert pool.map(kernel, *range(64)) == 64
@@ -452,6 +466,7 @@ class TestWithoutNumpy:
         result = pool.map(kernel, array.array("q", range(5)))
         assert (result.format, result.tolist()) == ("d", [0, 1, 2, 3.5, 4.5])
 
+    @pytest.mark.refused
     def test_float16(self, pool):
         result = pool.map(IDENTITY, array.array("d", [0.5, 2]), dtype="float16")
         assert struct.unpack("2e", result.tobytes()) == (0.5, 2)
@@ -484,6 +499,7 @@ class TestWithoutNumpy:
 
 
 class TestErrors:
+    @pytest.mark.refused
     def test_message(self, pool):
         kernel = moonpool.kernel("function(x)\n  return x.field.more\nend", name="cnd")
         with pytest.raises(moonpool.LuaError) as info:
@@ -493,12 +509,14 @@ class TestErrors:
         assert str(error).startswith("kernel 'cnd', line 2, element (0, 0): attempt to index")
         assert "stack traceback" in error.traceback
 
+    @pytest.mark.refused
     def test_no_index_without_dimensions(self, pool):
         with pytest.raises(moonpool.LuaError) as info:
             pool.map("function(x) error('no') end", np.array(1))
         assert info.value.index is None
 
     @pytest.mark.parametrize("with_out", [False, True])
+    @pytest.mark.refused
     def test_index_of_the_element(self, pool, with_out):
         a = np.arange(40).reshape(5, 8)
         out = np.zeros((5, 8)) if with_out else None
@@ -507,6 +525,7 @@ class TestErrors:
         assert info.value.index == (4, 7)
 
     @pytest.mark.parametrize("result", ["nil", "", "'text'", "{}", "print"])
+    @pytest.mark.refused
     def test_kernel_returns_something_else(self, pool, result):
         with pytest.raises(moonpool.LuaError):
             pool.map(f"function(x) return {result} end", np.arange(3))
@@ -517,6 +536,7 @@ class TestErrors:
         with pytest.raises(moonpool.LuaSyntaxError):
             pool.map("function(x) retrn x end", np.arange(3))
 
+    @pytest.mark.refused
     def test_kernel_is_named_when_many_fail(self, pool):
         for _ in range(200):
             with pytest.raises(moonpool.LuaError, match="^kernel 'few', .*returned 1 value"):
@@ -526,6 +546,7 @@ class TestErrors:
                     dtype=("f8", "f8"),
                 )
 
+    @pytest.mark.refused
     def test_pool_answers_afterwards(self, pool):
         for _ in range(20):
             with pytest.raises(moonpool.LuaError):
@@ -538,16 +559,19 @@ class TestTimeout:
 
     @pytest.mark.parametrize("timeout", [0, 0.001, 0.05])
     @pytest.mark.parametrize("with_out", [False, True])
+    @pytest.mark.refused
     def test_ends(self, pool, timeout, with_out):
         out = np.zeros(3) if with_out else None
         with pytest.raises(moonpool.KernelTimeout):
             pool.map(self.LOOP, np.zeros(3), timeout=timeout, out=out)
         assert pool.map(IDENTITY, np.arange(3)).tolist() == [0, 1, 2]
 
+    @pytest.mark.refused
     def test_of_nothing(self, pool):
         with pytest.raises(moonpool.KernelTimeout, match="the timeout of 0 s"):
             pool.map(self.LOOP, np.zeros(3), timeout=0)
 
+    @pytest.mark.refused
     def test_is_a_timeout_error(self, pool):
         with pytest.raises(TimeoutError):
             pool.map(self.LOOP, np.zeros(3), timeout=0.01)
@@ -560,6 +584,7 @@ class TestTimeout:
     def test_infinite(self, pool):
         assert pool.map(IDENTITY, np.zeros(1), timeout=float("inf")).tolist() == [0]
 
+    @pytest.mark.refused
     def test_of_the_pool(self):
         with moonpool.Pool(1, timeout=0.02) as pool:
             with pytest.raises(moonpool.KernelTimeout):
@@ -570,6 +595,7 @@ class TestTimeout:
 
 class TestBuffers:
     @pytest.mark.parametrize("source", ["return x", "error('no')", "while true do end"])
+    @pytest.mark.refused
     def test_are_given_back(self, pool, source):
         memory = bytearray(24)
         kept = None
@@ -590,6 +616,7 @@ class TestBuffers:
         gc.collect()
         assert gone() is None
 
+    @pytest.mark.refused
     def test_references_are_balanced(self, pool):
         a, out, value = np.arange(3.0), np.zeros(3), "text of its own"
         kernel = "function(x, s) return x end"
@@ -602,6 +629,7 @@ class TestBuffers:
 
 
 class TestSignature:
+    @pytest.mark.refused
     def test_dot(self, pool):
         kernel = moonpool.kernel(
             """function(a, b)
@@ -617,6 +645,7 @@ class TestSignature:
         np.testing.assert_array_equal(result, np.einsum("...n,...n->...", a, b))
         assert result.shape == (5, 4)
 
+    @pytest.mark.refused
     def test_matrix(self, pool):
         kernel = moonpool.kernel(
             """function(a, b, out)
@@ -636,6 +665,7 @@ class TestSignature:
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, a @ b)
 
+    @pytest.mark.refused
     def test_mixed_outputs(self, pool):
         kernel = moonpool.kernel(
             """function(a, sorted)
@@ -654,6 +684,7 @@ class TestSignature:
         np.testing.assert_array_equal(large, a.max(axis=1) > 5)
         assert (ordered.dtype, smallest.dtype, large.dtype) == ("f8", "i8", "?")
 
+    @pytest.mark.refused
     def test_given_dtype_and_out(self, pool):
         kernel = moonpool.kernel("function(a) return #a end", signature="(n)->()")
         assert pool.map(kernel, np.zeros((2, 3)), dtype="u1").dtype == np.uint8
@@ -663,6 +694,7 @@ class TestSignature:
         with pytest.raises(ValueError, match="outputs"):
             pool.map(kernel, np.zeros((2, 3)), dtype=("f4", "f4"))
 
+    @pytest.mark.refused
     def test_integers_then_floats(self, pool):
         kernel = moonpool.kernel(
             "function(a) if a[1] > 2 then return a[1] + 0.5 end return a[1] end",
@@ -680,6 +712,7 @@ class TestSignature:
         with pytest.raises(ValueError, match="core dimension"):
             pool.map(kernel, np.zeros(3), np.zeros(4))
 
+    @pytest.mark.refused
     def test_size_of_an_output_alone(self, pool):
         kernel = moonpool.kernel("function(a, out) out[1] = a end", signature="()->(m)")
         with pytest.raises(ValueError, match="m"):
@@ -688,6 +721,7 @@ class TestSignature:
         pool.map(kernel, np.arange(3.0), out=out)
         assert out.tolist() == [[0, 0], [1, 0], [2, 0]]
 
+    @pytest.mark.refused
     def test_new_outputs_show_no_old_memory(self, pool):
         # A stranger's kernel can read its outputs.
         look = moonpool.kernel("function(a, o) return o[1] end", signature="(n)->(n),()")
@@ -702,6 +736,7 @@ class TestSignature:
             del a
             assert not pool.map(idle, np.ones((4, 100))).any()
 
+    @pytest.mark.refused
     def test_error_has_the_loop_index(self, pool):
         kernel = moonpool.kernel("function(a) error('no') end", signature="(n)->()")
         with pytest.raises(moonpool.LuaError) as info:

@@ -229,6 +229,7 @@ class TestStopping:
 
 
 class TestChoice:
+    @pytest.mark.interpreted
     def test_few_items_stay_interpreted(self, auto):
         kernel = moonpool.kernel(SOURCE)
         for _ in range(4):
@@ -256,6 +257,26 @@ class TestChoice:
                 call()
         assert pool.submit("function(s) return s .. 'b' end", "a").result() == "ab"
 
+    def test_what_the_setup_has_is_no_constant(self):
+        """It may be another thing each time that a chunk looks."""
+        setup = "local n = 0 T = {5} function count() n = n + 1 return n end"
+        sources = [
+            "local c = count() return function(x) return x * 0 + c end",
+            "local c = T[1] return function(x) return x * 0 + c end",
+        ]
+        found = {}
+        for native in ("off", "on"):
+            with moonpool.Pool(1, native=native, setup=setup) as pool:
+                for k in range(3):
+                    pool.submit(f"function() T[1] = {k} end").result()
+                    for source in sources:
+                        value = pool.map(source + f" -- {k}", np.ones(3)).tolist()
+                        found.setdefault(native, []).append(value)
+        assert found["on"] == found["off"]
+        with moonpool.Pool(1, native="require", setup="UNIT = 5") as pool:
+            assert pool.map("local u = UNIT return function(x) return x * u end", 3) == 15
+
+    @pytest.mark.interpreted
     def test_a_large_interpreted_map_warns_once(self, auto):
         kernel = moonpool.kernel(STRING, name="text")
         x = np.ones(LARGE, np.int8)
@@ -268,6 +289,7 @@ class TestChoice:
             auto.map(kernel, x)
             auto.map(moonpool.kernel(STRING), x[:100])
 
+    @pytest.mark.interpreted
     def test_a_warning_may_be_an_error(self, auto):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -275,6 +297,7 @@ class TestChoice:
                 auto.map(moonpool.kernel(STRING), np.ones(LARGE), out=np.empty(LARGE))
         assert auto.map(SOURCE, 1, 1) == 0
 
+    @pytest.mark.interpreted
     def test_a_compiler_that_fails(self, auto, monkeypatch):
         def broken(ir, isa):
             calls.append(isa)
@@ -390,6 +413,7 @@ def test_code_goes_with_its_kernel(pool):
         _native.compile_ir = compile_ir
 
 
+@pytest.mark.interpreted
 def test_import_does_not_import_llvm(run_python):
     run_python(
         """
@@ -401,6 +425,7 @@ def test_import_does_not_import_llvm(run_python):
     )
 
 
+@pytest.mark.interpreted
 def test_without_llvmlite(run_python):
     run_python(
         """

@@ -101,6 +101,7 @@ class TestArguments:
 
 
 class TestSetup:
+    @pytest.mark.refused
     def test_globals_are_seen(self):
         with moonpool.Pool(2, setup="function twice(x) return x * 2 end unit = 5") as pool:
             assert pool.map("function(x) return twice(x) + unit end", np.arange(3)).tolist() == [
@@ -196,6 +197,7 @@ class TestClose:
         assert time.monotonic() - started < 5
         assert all(future.cancelled() for future in futures)
 
+    @pytest.mark.refused
     def test_cancel_of_a_call_on_another_thread(self):
         pool = moonpool.Pool(1)
         caught = []
@@ -238,6 +240,7 @@ class TestClose:
         assert closed.wait(10)
         assert all(future.done() for future in others)
 
+    @pytest.mark.refused
     def test_from_a_signal_handler(self):
         pool = moonpool.Pool(1)
 
@@ -367,6 +370,7 @@ class TestSignals:
             "pool.broadcast('function() while true do end end')",
         ],
     )
+    @pytest.mark.refused
     def test_interrupt(self, call):
         with moonpool.Pool(2) as pool:
             timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
@@ -390,6 +394,7 @@ class TestSignals:
             signal.signal(signal.SIGALRM, previous)
         assert seen
 
+    @pytest.mark.interpreted
     def test_handler_that_uses_the_pool(self):
         seen = []
         with moonpool.Pool(2) as pool:
@@ -404,6 +409,7 @@ class TestSignals:
                 signal.signal(signal.SIGALRM, previous)
         assert seen == [[42]]
 
+    @pytest.mark.refused
     def test_handler_that_waits_and_closes(self):
         pool = moonpool.Pool(2)
         slow = "function(x) for i = 1, 1e7 do end return x end"
@@ -438,6 +444,7 @@ class TestExit:
             "moonpool.kernel('function(x) return x end')([1, 2])",
         ],
     )
+    @pytest.mark.refused
     def test_ends(self, run_python, last):
         started = time.monotonic()
         # A daemon thread may report that its call was cancelled.

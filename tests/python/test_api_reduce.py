@@ -13,7 +13,7 @@ SUM = "function(acc, x) return acc + x end"
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2) as pool:
         yield pool
 
@@ -112,6 +112,7 @@ class TestAxis:
         assert (n.tolist(), large.tolist()) == ([4, 4, 4], [False, True, True])
         assert (n.dtype, large.dtype) == (np.int64, bool)
 
+    @pytest.mark.refused
     def test_integers_and_floats_mix(self, pool):
         kernel = "function(acc, x) if x > 5 then return acc + 0.5 end return acc + 1 end"
         result = pool.reduce(kernel, np.arange(12).reshape(3, 4), init=0, combine="+", axis=1)
@@ -176,16 +177,19 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"'\+', '\*', 'min', 'max' or a Lua function"):
             pool.reduce(SUM, np.zeros(3), init=0, combine=combine)
 
+    @pytest.mark.refused
     def test_kernel_fails(self, pool):
         kernel = "function(acc, x) if x == 7 then error('seven') end return acc end"
         with pytest.raises(moonpool.LuaError, match="seven"):
             pool.reduce(kernel, np.arange(10), init=0, combine="+")
 
     @pytest.mark.parametrize("result", ["nil", "", "'x'", "acc, acc"])
+    @pytest.mark.refused
     def test_kernel_returns_something_else(self, pool, result):
         with pytest.raises(moonpool.LuaError):
             pool.reduce(f"function(acc, x) return {result} end", np.arange(3), init=0)
 
+    @pytest.mark.refused
     def test_timeout(self, pool):
         with pytest.raises(moonpool.KernelTimeout):
             pool.reduce("function(a, x) while true do end end", [1], init=0, timeout=0.01)

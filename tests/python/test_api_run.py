@@ -9,7 +9,7 @@ import moonpool
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2) as pool:
         yield pool
 
@@ -69,6 +69,7 @@ class TestArguments:
         pool.run("function(i, a, b) a[i] = i b[i] = i / 2 end", 4, memory, numbers)
         assert (list(memory), numbers.tolist()) == ([1, 2, 3, 4], [0.5, 1, 1.5, 2])
 
+    @pytest.mark.refused
     def test_values(self, pool):
         out = np.zeros(1, "i8")
         kernel = """function(i, out, s, b, n, f)
@@ -78,12 +79,14 @@ class TestArguments:
         pool.run(kernel, 1, out, "text", True, None, 2.5)
         assert out[0] == 1
 
+    @pytest.mark.refused
     def test_strides_and_byte_order(self, pool):
         a = np.zeros((6, 4), ">i4")
         pool.run("function(i, j, a) a[i][j] = i * 10 + j end", (3, 2), a[::-2, ::2])
         assert a[::-2, ::2].tolist() == [[11, 12], [21, 22], [31, 32]]
         assert np.count_nonzero(a) == 6
 
+    @pytest.mark.refused
     def test_read_only_array_may_be_read(self, pool):
         out = np.zeros(3)
         source = np.arange(3.0)
@@ -94,12 +97,14 @@ class TestArguments:
             pool.run("function(i, a) a[i] = 1 end", 3, source)
 
     @pytest.mark.parametrize("values", [[1.0, 2.0], (1.0, 2.0), range(2)])
+    @pytest.mark.refused
     def test_sequences_are_read_only(self, pool, values):
         # What is written into a copy would be lost.
         pool.run("function(i, a) assert(a[i] < 3) end", 2, values)
         with pytest.raises(moonpool.LuaError, match="read-only"):
             pool.run("function(i, a) a[i] = 1 end", 2, values)
 
+    @pytest.mark.refused
     def test_keeps_buffers_until_the_end(self, pool):
         memory = bytearray(8)
         future = pool.run_async("function(i) while true do end end", 4, memory)
@@ -110,6 +115,7 @@ class TestArguments:
 
 
 class TestErrors:
+    @pytest.mark.refused
     def test_index_counts_from_one(self, pool):
         with pytest.raises(moonpool.LuaError) as info:
             pool.run("function(i, j) if i == 2 and j == 3 then error('no') end end", (2, 3))
@@ -128,6 +134,7 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"kernel 'rows' has the signature .* only map\(\)"):
             getattr(pool, name)(kernel, 3, np.zeros(3))
 
+    @pytest.mark.refused
     def test_timeout(self, pool):
         with pytest.raises(moonpool.KernelTimeout):
             pool.run("function(i) while true do end end", 4, timeout=0.01)

@@ -18,7 +18,7 @@ PAIR = "function(x) return x + 1, x * 2 end"
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(default_tier):
     with moonpool.Pool(2, timeout=10.0) as pool:
         yield pool
 
@@ -32,6 +32,7 @@ def usable_after(pool, assert_usable):
 # ---- outputs ---------------------------------------------------------------------
 
 
+@pytest.mark.refused
 def test_readonly_out(pool):
     frozen = np.zeros(8)
     frozen.flags.writeable = False
@@ -103,6 +104,7 @@ def test_zero_stride_out(pool):
     assert not cell.any()
 
 
+@pytest.mark.refused
 def test_wrong_out(pool):
     x = np.arange(10.0)
     for out in (np.zeros(9), np.zeros(11), np.zeros((2, 10)), np.zeros(()), np.zeros((10, 1))):
@@ -152,6 +154,7 @@ def layouts():
 
 
 @pytest.mark.parametrize("name", layouts())
+@pytest.mark.refused
 def test_layouts(pool, name):
     x = layouts()[name]
     before = x.copy()
@@ -176,6 +179,7 @@ def test_too_many_dimensions(pool):
     assert pool.submit("function(a) return a:rank() end", deep).result() == 64
 
 
+@pytest.mark.refused
 def test_more_than_2_31_elements(pool):
     """A sparse file of bytes: index and extent need more than 32 bits."""
     size = (1 << 31) + 5
@@ -210,6 +214,7 @@ DTYPES = "? i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8 >i2 >u4 >i8 >f2 >f4 >f8"
 
 
 @pytest.mark.parametrize("dtype", DTYPES.split())
+@pytest.mark.refused
 def test_good_dtypes(pool, dtype):
     x = np.array([0, 1, 1, 0]).astype(dtype)
     got = pool.map("function(x) return x end", x, out=np.zeros(4, dtype))
@@ -297,6 +302,7 @@ def test_close_mmap_meanwhile(pool):
 @pytest.mark.parametrize(
     "end", ["function(i, a) while true do end end", "function(i, a) error('no') end"]
 )
+@pytest.mark.refused
 def test_buffers_come_back_after_a_failure(pool, end):
     data, view = bytearray(100), array.array("d", [1.0] * 100)
     future = pool.run_async(end, 100, data, view, timeout=0.1)
@@ -372,6 +378,7 @@ def test_shapes_that_do_not_broadcast(pool, one, other):
         pool.map(INC, np.ones(3), where=np.ones(5, "?"), out=np.zeros(3))
 
 
+@pytest.mark.refused
 def test_signature_mismatch(pool):
     dot = moonpool.kernel(
         "function(a, b) local s = 0.0 for i = 1, #a do s = s + a[i] * b[i] end return s end",
@@ -405,6 +412,7 @@ def test_signature_mismatch(pool):
         ("return x > 0", "boolean"),
     ],
 )
+@pytest.mark.refused
 def test_bad_results(pool, n, body, match):
     out = np.full(n, -1.0)
     with pytest.raises(moonpool.LuaError, match=match) as caught:
@@ -421,6 +429,7 @@ def test_bad_results(pool, n, body, match):
         ("'1'", "f8"), ("'1'", "i8"),
     ],
 )  # fmt: skip
+@pytest.mark.refused
 def test_values_that_do_not_fit(pool, value, dtype):
     out = np.zeros(100, dtype)
     good = "false" if dtype == "?" else "0"
@@ -434,6 +443,7 @@ def test_values_that_do_not_fit(pool, value, dtype):
     assert not out.any()
 
 
+@pytest.mark.refused
 def test_argument_counts(pool):
     with pytest.raises(moonpool.LuaError, match="takes 1 argument, 2 given"):
         pool.map(INC, np.ones(3), np.ones(3))

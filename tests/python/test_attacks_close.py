@@ -98,6 +98,7 @@ def test_object_closes_the_pool(run_python, kind):
 
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("when", ["made", "total", "update", "refresh", "close"])
+@pytest.mark.interpreted
 def test_progress_closes_the_pool(run_python, when, background):
     """A bar's methods run in the midst of a call, which ends as it would."""
     run_python(f"""

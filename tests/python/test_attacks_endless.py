@@ -25,6 +25,7 @@ def cases(**bodies):
         swallow="while true do pcall(function() while true do end end) end",
     ),
 )
+@pytest.mark.refused
 def test_kinds_of_calls(target, body, how):
     target.times_out(body, how)
 
@@ -50,6 +51,7 @@ def test_endless(target, body):
     target.times_out(body)
 
 
+@pytest.mark.refused
 def test_endless_chunk(target):
     """What stands before the function runs in the worker and is stopped there."""
     with pytest.raises(moonpool.KernelTimeout):

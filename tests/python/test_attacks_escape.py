@@ -333,6 +333,7 @@ def test_stale_handles(pool, assert_usable, how, use):
     assert_usable(pool)
 
 
+@pytest.mark.refused
 def test_stale_handles_of_elements(pool):
     """In a generalized map each item's arrays have handles of their own."""
     source = "local old return function(a) if old then return old[1] end old = a return a[1] end"

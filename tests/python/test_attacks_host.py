@@ -406,6 +406,7 @@ def test_fork_under_load(run_python):
         "f.add_done_callback(lambda f: quiet(pool))",
     ],
 )
+@pytest.mark.refused
 def test_exit_with_jobs_in_flight(run_python, bounded, end):
     with bounded(6.0):
         run_python(
@@ -469,6 +470,7 @@ def test_multiprocessing(tmp_path, method):
 # ---- signals ---------------------------------------------------------------------
 
 
+@pytest.mark.refused
 def test_sigint_at_random_instants(run_python):
     run_python("""
         import faulthandler, gc, os, random, signal, sys, threading, time
@@ -523,6 +525,7 @@ def test_sigint_at_random_instants(run_python):
     """)
 
 
+@pytest.mark.refused
 def test_signal_handlers(run_python):
     """Handlers run in the main thread meanwhile; system calls that they interrupt go on."""
     run_python("""
@@ -554,6 +557,7 @@ def test_signal_handlers(run_python):
     """)
 
 
+@pytest.mark.refused
 def test_signal_handler_raises_and_calls(run_python):
     run_python("""
         import signal
@@ -737,6 +741,7 @@ def test_thousand_pools(run_python):
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1e-9, 1e-6, 0.001])
+@pytest.mark.refused
 def test_tiny_timeouts(pool, bounded, timeout):
     out = np.full(100, -1.0)
     with bounded(1.0):
@@ -773,6 +778,7 @@ def test_great_timeouts(pool, timeout):
     assert pool.map_async(INC, np.ones(3), timeout=timeout).result(10).tolist() == [2, 2, 2]
 
 
+@pytest.mark.refused
 def test_stepped_clock(tmp_path, run_python):
     """time() and CLOCK_REALTIME jump a year at each look: deadlines do not notice."""
     source = tmp_path / "clock.c"
@@ -911,6 +917,7 @@ def run_german(german, code):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.refused
 def test_locale(german):
     run_german(
         german,
@@ -936,6 +943,7 @@ def test_locale(german):
     )
 
 
+@pytest.mark.refused
 def test_locale_changed_by_another_thread(german):
     run_german(
         german,
@@ -998,6 +1006,7 @@ def modes(tmp_path_factory):
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
+@pytest.mark.refused
 def test_floating_point_modes(run_python, modes, mode):
     """Left behind by another library in the thread that makes the pool, or the calls."""
     code = textwrap.dedent(FLOATS).format(library=str(modes)) + textwrap.dedent(f"""
@@ -1017,6 +1026,7 @@ def test_floating_point_modes(run_python, modes, mode):
     run_python(code)
 
 
+@pytest.mark.refused
 def test_random_mix(assert_usable):
     """All kinds of trouble at once, in an order that is always the same."""
     choose = random.Random(7)

@@ -50,7 +50,7 @@ FULL = cases(
 
 
 @pytest.fixture(scope="module")
-def small():
+def small(default_tier):
     with moonpool.Pool(2, memory_limit=LIMIT) as pool:
         yield pool
 
@@ -64,6 +64,7 @@ def check_small(pool, assert_usable):
 
 
 @pytest.mark.parametrize("body", FULL)
+@pytest.mark.refused
 def test_fills_memory(small, assert_usable, bounded, body):
     data = bytearray(4)
     with bounded(1.0), pytest.raises(moonpool.LuaMemoryError) as caught:
@@ -77,6 +78,7 @@ def test_fills_memory(small, assert_usable, bounded, body):
 
 
 @pytest.mark.parametrize("how", ["submit", "run", "reduce", "broadcast", "combine", "chunk"])
+@pytest.mark.refused
 def test_fills_memory_in(small, assert_usable, how):
     body = "function(...) local t = {} while true do t = {t} end end"
     data = bytearray(100_000)
@@ -144,6 +146,7 @@ def test_kept_globals(make_target):
     assert target.pool.stats()["memory"] < LIMIT // 8
 
 
+@pytest.mark.refused
 def test_many_kernels(make_target):
     """Kernels that each keep a little, as if until there is no room for one that keeps nothing."""
     target = make_target(timeout=5.0, memory=LIMIT, workers=1)
@@ -232,6 +235,7 @@ def test_results_refused(make_target, body, match):
     make_target(timeout=5.0).fails(moonpool.LuaError, match, body)
 
 
+@pytest.mark.refused
 def test_large_arguments(small, assert_usable):
     with pytest.raises(moonpool.LuaMemoryError):
         small.submit("function(s) return #s end", "x" * 10_000_000).result(10)
@@ -277,6 +281,7 @@ def limits():
     return [*range(1, 1000, 331), *range(10_000, 90_000, 613)]
 
 
+@pytest.mark.interpreted
 def test_small_limits():
     """Wherever the memory ends, the call works or says so; and so for ever."""
     expected = {}

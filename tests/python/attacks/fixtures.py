@@ -119,7 +119,7 @@ def make_target():
 
 
 @pytest.fixture(scope="module")
-def target():
+def target(default_tier):
     """Return one pool that has to stand all attacks of a module in turn."""
     with moonpool.Pool(2, timeout=TIMEOUT, memory_limit=MEMORY) as pool:
         yield Target(pool, TIMEOUT, MEMORY)
