@@ -1,7 +1,7 @@
 # The commands a user or a developer types. Each installs what is missing
 # first: system packages when run by root, Python packages into .venv.
 
-.PHONY: help demo test test-c test-python test-asan test-newest bench lint \
+.PHONY: help demo test test-c test-python test-tiers test-asan test-newest bench lint \
     format clean distclean system-build system-test system-lint system-bench
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -27,7 +27,7 @@ help:
 	@echo 'make lint     formatting, types, static analysis'
 	@echo 'make format   rewrite all sources in the house style'
 	@echo 'make clean    remove what was built; distclean: .venv too'
-	@echo 'parts of make test: test-c, lint, test-asan, test-newest, test-python'
+	@echo 'parts of make test: test-c, lint, test-asan, test-newest, test-tiers, test-python'
 
 # ---- what must be installed first -------------------------------------------
 
@@ -67,7 +67,7 @@ build/asan-site/.stamp: $(wheel_inputs) .venv/.group-build
 demo: system-build .venv/.group-demo .venv/.installed
 	$(python) -m demo
 
-test: test-c lint test-asan test-newest test-python
+test: test-c lint test-asan test-newest test-tiers test-python
 
 # A kernel that randomizes addresses over more bits than ThreadSanitizer's map
 # has room for makes it give up at the start; where that can be switched off
@@ -85,6 +85,9 @@ test-c: system-test .venv/.group-build
 
 test-python: system-test .venv/.group-build .venv/.group-test .venv/.installed
 	$(python) -m pytest
+
+test-tiers: system-test .venv/.group-build .venv/.group-test .venv/.installed
+	@tools/test_tiers.sh
 
 test-asan: system-test .venv/.group-build .venv/.group-test build/asan-site/.stamp
 	@tools/test_asan.sh build/asan-site
