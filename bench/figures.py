@@ -23,6 +23,7 @@ from bench.harness import measure
 from bench.host import Host, machine
 from bench.kernels import mandelbrot
 from bench.turns import bare_threads, gains
+from moonpool import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -183,6 +184,9 @@ def long_runs() -> Iterator[Figure]:
         yield Figure(what, "memory flat, no thread left", measured, flat and left == 0)
     seconds = _soak("interrupt")["seconds"]
     yield at_most("Ctrl-C in a long map, until it is back", seconds, 0.2, " s")
+    if _native.available():
+        late = 1000 * _soak("stops")["seconds"]
+        yield at_most("compiled loops after their timeout", late, 50, " ms")
 
 
 def main() -> None:

@@ -155,12 +155,43 @@ def interrupt(times: int, native: Native = "off") -> dict[str, float]:
     return {"seconds": longest}
 
 
+# What a kernel does with `x` when it is stopped: rounds that take a nanosecond, or as
+# long as fmod() of a very large number by a very small one, in each lane.
+LOOPS = {
+    "of one": "while x >= 0 do x = x + 1 end",
+    "that differ": "for i = 1, x * 1e15 do x = x + i end",
+    "in loops": "for i = 1, 1e9 do for j = 1, 1e9 do x = x + i * j end end",
+    "of long rounds": "for i = 1, 1e9 do "
+    + " ".join("x = math.fmod(1e308, x * 0 + 3e-308)" for _ in range(20))
+    + " end",
+}
+
+
+def stops(times: int, native: Native = "require") -> dict[str, float]:
+    """Let compiled loops run out of time; the longest they went on, and of which kind."""
+    x = np.arange(1000.0) + 1
+    out = np.empty_like(x)
+    late: dict[str, float] = {}
+    with moonpool.Pool(native=native) as pool:
+        for name, loop in LOOPS.items():
+            kernel = moonpool.kernel(f"function(x) {loop} return x end")
+            pool.map(kernel, x[:0], out=out[:0])
+            late[name] = 0.0
+            for _ in range(times):
+                started = time.perf_counter()
+                with contextlib.suppress(moonpool.KernelTimeout):
+                    pool.map(kernel, x, out=out, timeout=0.05)
+                late[name] = max(late[name], time.perf_counter() - started - 0.05)
+    return {"seconds": max(late.values()), **late}
+
+
 SCENARIOS: dict[str, tuple[Callable[[int, Native], dict[str, float]], int]] = {
     "jobs": (jobs, 100_000),
     "stopped": (stopped, 10_000),
     "pools": (pools, 1000),
     "memory": (memory, 1024),
     "interrupt": (interrupt, 5),
+    "stops": (stops, 20),
 }
 
 
@@ -169,10 +200,11 @@ def main(arguments: Any = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--count", type=int)
-    parser.add_argument("--native", choices=("auto", "require", "off"), default="off")
+    parser.add_argument("--native", choices=("auto", "require", "off"))
     options = parser.parse_args(arguments)
     run, count = SCENARIOS[options.scenario]
-    print(json.dumps(run(options.count or count, options.native)))
+    native = options.native or ("require" if run is stops else "off")
+    print(json.dumps(run(options.count or count, native)))
 
 
 if __name__ == "__main__":

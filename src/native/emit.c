@@ -20,11 +20,16 @@
 #include <string.h>
 
 #include "native/abi.h"
+#include "native/cost.h"
 #include "native/emit.h"
 #include "native/passes.h"
 
-/* Items from one look at the flag to the next: a multiple of all lanes. */
+/* Items from one look at the flag to the next, at most: a multiple of all
+ * lanes. */
 #define STRIP 4096
+/* What a strip, or code without a loop, may take before the next look: ns, at
+ * worst. */
+#define LONG 1000000
 
 /* ---- lines -------------------------------------------------------------- */
 
@@ -257,8 +262,12 @@ static void emit_block(mp_emit *e, const mp_block *block)
     e->out = &e->blocks[block->order];
     e->label = block_label(e, block);
     for (const mp_node *node = block->first; node != NULL; node = node->next) {
-        if (!e->once[node->id])
-            emit_node(e, node);
+        if (e->once[node->id])
+            continue;
+        emit_node(e, node);
+        e->cost += mp__cost_of_node(e->func, node);
+        if (e->cost > LONG && node->op != MP_OP_PHI)
+            mp__emit_look(e);
     }
     emit_end(e, block);
     e->ends[block->order] = e->label;
@@ -305,6 +314,16 @@ static void emit_once(mp_emit *e)
     }
 }
 
+/* A multiple of the lanes, too. */
+static int strip_length(const mp_emit *e)
+{
+    int length = STRIP;
+    int64_t cost = mp__cost_of_round(e->func, NULL);
+    while (length > e->lanes && length / e->lanes * cost > LONG)
+        length /= 2;
+    return length;
+}
+
 static void write_start(mp_emit *e)
 {
     e->out = &e->text;
@@ -316,7 +335,7 @@ static void write_start(mp_emit *e)
     mp__emit_jump(e, "strip");
     mp__emit_label(e, "strip");
     mp__emit_line(e, "%%start = phi i64 [ 0, %%%s ], [ %%end, %%look ]", first);
-    mp__emit_line(e, "%%full = add i64 %%start, %d", STRIP);
+    mp__emit_line(e, "%%full = add i64 %%start, %d", strip_length(e));
     mp__emit_line(e, "%%short = icmp sle i64 %%count, %%full");
     mp__emit_line(e, "%%end = select i1 %%short, i64 %%count, i64 %%full");
     mp__emit_jump(e, "vector");

@@ -24,6 +24,7 @@ typedef struct mp_emit {
     bool bits;            /* a wide boolean is <N x i1>, else <N x i64> */
     bool partial;         /* lanes may be off without a mask of the IR */
     int temps, labels;    /* numbers given out */
+    int64_t cost;         /* of the code since the last look at the flag, ns */
     mp_writer *out;       /* where code goes just now */
     const char *label;    /* of the LLVM block that code goes to */
     mp_writer text;       /* all of it */
@@ -113,6 +114,8 @@ void mp__emit_check(mp_emit *e, const mp_node *node, const char *bad,
 /* ---- emit_op.c, emit_math.c --------------------------------------------- */
 
 void mp__emit_op(mp_emit *e, const mp_node *node);
+/* Leaves where the job is stopped. */
+void mp__emit_look(mp_emit *e);
 void mp__emit_builtin(mp_emit *e, const mp_node *node);
 /* A float function of C's library, or an approximation of it. */
 const char *mp__emit_call(mp_emit *e, const char *name, int nargs,

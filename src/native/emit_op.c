@@ -1,6 +1,7 @@
 /* Arithmetic, comparisons and masks. */
 #include <assert.h>
 
+#include "native/cost.h"
 #include "native/emit.h"
 
 /* What a loop passes before it looks whether to stop. */
@@ -346,22 +347,37 @@ const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
 
 /* ---- control ------------------------------------------------------------ */
 
-/* Counts down, and looks at the flag when it gets to 0. */
-static void poll(mp_emit *e)
+static void look_at_flag(mp_emit *e, const char *go_on)
+{
+    const char *flag = mp__emit_let(e, "load volatile i32, ptr %%stop");
+    const char *stop = mp__emit_let(e, "icmp ne i32 %s, 0", flag);
+    mp__emit_rare(e, stop, "stopped", go_on);
+    mp__emit_label(e, go_on);
+}
+
+void mp__emit_look(mp_emit *e)
+{
+    look_at_flag(e, mp__emit_new_label(e));
+    e->cost = 0;
+}
+
+/* Counts down, and looks at the flag when it gets below 0: long rounds count
+ * for many. */
+static void poll(mp_emit *e, const mp_node *node)
 {
     const char *slow = mp__emit_new_label(e);
     const char *go_on = mp__emit_new_label(e);
+    int64_t round = mp__cost_of_round(e->func, node->block->header);
     const char *left = mp__emit_let(e, "load i64, ptr %%poll");
-    left = mp__emit_let(e, "sub i64 %s, 1", left);
+    left = mp__emit_let(e, "sub i64 %s, %lld", left,
+                        (long long)mp__cost_weight(round));
     mp__emit_line(e, "store i64 %s, ptr %%poll", left);
     const char *due = mp__emit_let(e, "icmp slt i64 %s, 0", left);
     mp__emit_rare(e, due, slow, go_on);
     mp__emit_label(e, slow);
     mp__emit_line(e, "store i64 %d, ptr %%poll", POLL_EVERY);
-    const char *flag = mp__emit_let(e, "load volatile i32, ptr %%stop");
-    const char *stop = mp__emit_let(e, "icmp ne i32 %s, 0", flag);
-    mp__emit_rare(e, stop, "stopped", go_on);
-    mp__emit_label(e, go_on);
+    look_at_flag(e, go_on);
+    e->cost = 0;
 }
 
 static void any(mp_emit *e, const mp_node *node)
@@ -451,7 +467,7 @@ void mp__emit_op(mp_emit *e, const mp_node *node)
 {
     bool wide = mp__emit_is_wide(e, node);
     if (node->op == MP_OP_POLL)
-        poll(e);
+        poll(e, node);
     else if (node->op == MP_OP_ANY)
         any(e, node);
     else if (node->op == MP_OP_ENTRY_MASK)

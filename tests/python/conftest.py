@@ -81,7 +81,7 @@ def default_tier(request):
     # One that was made for other tests.
     moonpool.default_pool().close()
     yield
-    os.environ["MOONPOOL_NATIVE"] = DEFAULT_TIER
+    os.environ["MOONPOOL_NATIVE"] = str(DEFAULT_TIER)
 
 
 class Ran:
@@ -101,7 +101,7 @@ def pytest_configure():
         return close(pool, cancel)
 
     if DEFAULT_TIER:
-        moonpool.Pool.close = counting
+        moonpool.Pool.close = counting  # type: ignore[method-assign]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -264,14 +264,14 @@ class TestChoice:
             "local c = count() return function(x) return x * 0 + c end",
             "local c = T[1] return function(x) return x * 0 + c end",
         ]
-        found = {}
+        found: dict[str, list] = {"off": [], "on": []}
         for native in ("off", "on"):
             with moonpool.Pool(1, native=native, setup=setup) as pool:
                 for k in range(3):
                     pool.submit(f"function() T[1] = {k} end").result()
                     for source in sources:
                         value = pool.map(source + f" -- {k}", np.ones(3)).tolist()
-                        found.setdefault(native, []).append(value)
+                        found[native].append(value)
         assert found["on"] == found["off"]
         with moonpool.Pool(1, native="require", setup="UNIT = 5") as pool:
             assert pool.map("local u = UNIT return function(x) return x * u end", 3) == 15

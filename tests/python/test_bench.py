@@ -272,6 +272,11 @@ def test_core_figures_need_the_programs(tmp_path):
     assert list(figures.core(tmp_path)) == []
 
 
+def test_soak_stops_compiled_loops():
+    pytest.importorskip("llvmlite")
+    assert set(soak.stops(1)) == {"seconds", *soak.LOOPS}
+
+
 def test_soak_leaves_no_thread():
     assert soak.jobs(1000)["threads"] == 0
     assert soak.stopped(100)["threads"] == 0
