@@ -346,6 +346,7 @@ MP_API mp_status mp_refusal_text(const mp_refusal *refusal,
 #define MP_STAGE_TABLE(X)                                                      \
     X(BYTECODE, "bytecode")                                                    \
     X(BUILD, "build")                                                          \
+    X(SCALAR, "scalar")                                                        \
     X(INFER, "infer")                                                          \
     X(FOLD, "fold")                                                            \
     X(DIVERGE, "diverge")                                                      \

@@ -18,7 +18,7 @@ from moonpool import _core, _native, _tier
 
 _SIMD = ("sse2", "sse4_1", "sse4_2", "avx", "avx2", "fma", "avx512f", "asimd", "sve")
 _SCALARS = {"float": float, "int": int, "bool": bool}
-_PASSES = ("bytecode", "build", "infer", "fold", "diverge", "mask", "emit", "asm")
+_PASSES = ("bytecode", "build", "scalar", "infer", "fold", "diverge", "mask", "emit", "asm")
 
 # ---- what there is -----------------------------------------------------------
 

@@ -118,7 +118,7 @@ def show(
     ndim : int, optional
         As in `Kernel.explain`.
     stage : str
-        "bytecode", "build", "infer", "fold", "diverge", "mask" or "emit"; "explain" for
+        "bytecode", "build", "scalar", "infer", "fold", "diverge", "mask" or "emit"; "explain" for
         the source with what became of each line.
     isa : str, optional
         Code for "scalar", "sse2", "avx2" or "avx512", instead of what pools

@@ -108,6 +108,7 @@ typedef struct mp_builder {
     int line;     /* of the instruction that is being built */
     int instructions;
     int depth;
+    int nruns, run; /* straight pieces of code: their number, and this one's */
     mp_node *last_interned; /* or the last PARAM; NULL: none */
     mp_interned *interned[MP_BUILD_BUCKETS];
     mp_constant *methods; /* MP_NMETHODS functions, by name */
@@ -127,7 +128,7 @@ mp_node *mp__build_string(mp_builder *b, const char *text);
 /* The string that a node is, or NULL. */
 const char *mp__build_text(const mp_node *node);
 /* Whether it is surely a number. */
-bool mp__build_is_number(const mp_builder *b, const mp_node *node);
+bool mp__build_is_number(const mp_spec *spec, const mp_node *node);
 /* "an array", "a string": for messages. */
 const char *mp__build_what(const mp_node *node);
 
@@ -159,6 +160,17 @@ mp_node *mp__build_index(mp_builder *b, mp_node *object, mp_node *key,
 void mp__build_store(mp_builder *b, mp_node *object, mp_node *key,
                      mp_node *value, const char *name);
 mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name);
+
+/* ---- build_table.c: tables made in the kernel --------------------------- */
+
+void mp__build_new_table(mp_builder *b, mp_activation *act, int a);
+/* A SETLIST: the items of a constructor. */
+void mp__build_items(mp_builder *b, mp_activation *act, uint32_t code);
+mp_node *mp__build_table_load(mp_builder *b, mp_node *table, mp_node *key,
+                              const char *name);
+void mp__build_table_store(mp_builder *b, mp_node *table, mp_node *key,
+                           mp_node *value, const char *name);
+mp_node *mp__build_table_length(mp_builder *b, mp_node *table);
 
 /* ---- build_shared.c: what belongs to the setup -------------------------- */
 

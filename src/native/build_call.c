@@ -90,9 +90,11 @@ mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
     act->flows =
         mp__unit_alloc(b->unit, (size_t)act->cfg->nblocks * sizeof *act->flows);
     pass_arguments(b, act, nargs, args);
+    int run = b->run;
     b->depth++;
     mp__build_flow(b, act);
     b->depth--;
+    b->run = run;
     return mp__build_results(b, act, wanted, count);
 }
 

@@ -87,7 +87,8 @@ static void set_upvalue_field(mp_builder *b, const mp_activation *act,
     mp_node *key = mp__build_rk(b, act, mp_code_b(code));
     const char *name = mp__build_upvalue_name(b, act, mp_code_a(code));
     const char *text = mp__build_text(key);
-    if (object->type == MP_TYPE_REF && text != NULL)
+    if (object->type == MP_TYPE_REF && text != NULL &&
+        mp__ir_own(b->func, object) == NULL)
         mp__unit_refuse(b->unit, b->line,
                         "return the value, or write it to an array",
                         "'%s' is written, which is not the kernel's own", text);
@@ -183,6 +184,12 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
     case MP_OPCODE_SELF:
         get_method(b, act, code);
         break;
+    case MP_OPCODE_NEWTABLE:
+        mp__build_new_table(b, act, a);
+        break;
+    case MP_OPCODE_SETLIST:
+        mp__build_items(b, act, code);
+        break;
     case MP_OPCODE_ADD:
         regs[a] = binary(b, act, MP_OP_ADD);
         break;
@@ -253,10 +260,6 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
                         mp__build_upvalue_name(b, act, mp_code_b(code)));
     case MP_OPCODE_CONCAT:
         refuse(b, "move the string out of the kernel", "strings are");
-    case MP_OPCODE_NEWTABLE:
-    case MP_OPCODE_SETLIST:
-        refuse(b, "make the table outside the function, or use locals",
-               "a table made in the kernel is");
     case MP_OPCODE_TFORCALL:
     case MP_OPCODE_TFORLOOP:
         refuse(b, "write for i = 1, n do", "a 'for' loop with 'in' is");

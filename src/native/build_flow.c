@@ -310,6 +310,7 @@ static void step(mp_builder *b, const mp_activation *act)
 static void build_block(mp_builder *b, mp_activation *act,
                         const mp_cfg_block *block)
 {
+    b->run = ++b->nruns;
     for (act->pc = block->start; act->pc < block->end - 1; act->pc++) {
         step(b, act);
         mp__build_instruction(b, act);

@@ -126,6 +126,8 @@ static mp_node *index_ref(mp_builder *b, mp_node *object, mp_node *key,
     const mp_constant *constant = object->as.constant;
     if (constant->kind == MP_CONST_STRING)
         mp__build_expect_value(b, object, "");
+    if (constant->kind == MP_CONST_OWN)
+        return mp__build_table_load(b, object, key, name);
     if (constant->kind == MP_CONST_OPAQUE)
         mp__unit_refuse(b->unit, b->line, NULL, "%s is not compiled",
                         constant->name != NULL ? constant->name : name);
@@ -193,6 +195,10 @@ mp_node *mp__build_index(mp_builder *b, mp_node *object, mp_node *key,
 void mp__build_store(mp_builder *b, mp_node *object, mp_node *key,
                      mp_node *value, const char *name)
 {
+    if (mp__ir_own(b->func, object) != NULL) {
+        mp__build_table_store(b, object, key, value, name);
+        return;
+    }
     if (object->type == MP_TYPE_REF)
         mp__unit_refuse(b->unit, b->line, "write to an array",
                         "%s is %s: writing to it is not compiled", name,
@@ -213,6 +219,8 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name)
 {
     if (object->type == MP_TYPE_ARRAY)
         return mp__ir_add(b->func, b->at, MP_OP_LEN, b->line, 1, object);
+    if (mp__ir_own(b->func, object) != NULL)
+        return mp__build_table_length(b, object);
     if (mp__build_text(object) != NULL)
         return mp__build_int(b, (int64_t)strlen(mp__build_text(object)));
     if (object->type != MP_TYPE_REF ||

@@ -34,6 +34,7 @@ static uint64_t bits_of_ref(const mp_constant *constant)
     case MP_CONST_INT:
     case MP_CONST_FLOAT:
     case MP_CONST_STRING:
+    case MP_CONST_OWN:
     case MP_CONST_OPAQUE:
         break;
     }
@@ -153,6 +154,7 @@ mp_node *mp__build_constant(mp_builder *b, const mp_constant *constant)
     case MP_CONST_BUILTIN:
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
+    case MP_CONST_OWN:
     case MP_CONST_OPAQUE:
         break;
     }
@@ -205,15 +207,15 @@ static bool builtin_is_number(mp_builtin builtin)
 }
 
 /* A case for each operation makes it long. */
-bool mp__build_is_number(const mp_builder *b, const mp_node *node)
+bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
 {
     switch (node->op) {
     case MP_OP_CONST:
         return node->type == MP_TYPE_INT || node->type == MP_TYPE_FLOAT;
     case MP_OP_PARAM:
-        return param_is_number(&b->spec->params[node->as.index]);
+        return param_is_number(&spec->params[node->as.index]);
     case MP_OP_LOAD:
-        return b->spec->params[node->args[0]->root].dtype != MP_BOOL;
+        return spec->params[node->args[0]->root].dtype != MP_BOOL;
     case MP_OP_BUILTIN:
         return builtin_is_number(node->as.builtin);
     case MP_OP_I2F:
@@ -235,6 +237,9 @@ bool mp__build_is_number(const mp_builder *b, const mp_node *node)
     case MP_OP_LEN:
     case MP_OP_SIZE:
     case MP_OP_ITEM:
+    case MP_OP_TLEN:
+    case MP_OP_TINDEX:
+    case MP_OP_TGROW:
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
         return true;
@@ -248,6 +253,8 @@ bool mp__build_is_number(const mp_builder *b, const mp_node *node)
     case MP_OP_SELECT:
     case MP_OP_ROW:
     case MP_OP_STORE:
+    case MP_OP_TLOAD:
+    case MP_OP_TSTORE:
     case MP_OP_RESULT:
     case MP_OP_FOR_TEST:
     case MP_OP_POLL:
@@ -278,6 +285,7 @@ static const char *what_constant(const mp_constant *constant)
     case MP_CONST_CLOSURE:
         return "a function";
     case MP_CONST_TABLE:
+    case MP_CONST_OWN:
         return "a table";
     case MP_CONST_OPAQUE:
         return "a value that is not compiled";
@@ -328,7 +336,7 @@ static sure truth_of(const mp_builder *b, const mp_node *node)
     if (node->op == MP_OP_CONST && node->type == MP_TYPE_BOOL)
         return node->as.b ? SURE_YES : SURE_NO;
     if (node->type == MP_TYPE_REF || node->type == MP_TYPE_ARRAY ||
-        mp__build_is_number(b, node))
+        mp__build_is_number(b->spec, node))
         return SURE_YES;
     return NOT_SURE;
 }
@@ -383,6 +391,8 @@ static sure equal_refs(const mp_constant *x, const mp_constant *y)
         return x->as.table == y->as.table ? SURE_YES : SURE_NO;
     case MP_CONST_BUILTIN:
         return x->as.builtin == y->as.builtin ? SURE_YES : SURE_NO;
+    case MP_CONST_OWN:
+        return x == y ? SURE_YES : SURE_NO;
     case MP_CONST_NIL:
     case MP_CONST_BOOL:
     case MP_CONST_INT:
@@ -418,7 +428,7 @@ static bool differs(const mp_builder *b, const mp_node *x, const mp_node *y)
 {
     return y->op == MP_OP_CONST &&
            (y->type == MP_TYPE_NIL || y->type == MP_TYPE_BOOL) &&
-           (mp__build_is_number(b, x) ||
+           (mp__build_is_number(b->spec, x) ||
             (x->type == MP_TYPE_BOOL && y->type == MP_TYPE_NIL));
 }
 

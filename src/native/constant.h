@@ -17,6 +17,7 @@ typedef enum mp_constant_kind {
     MP_CONST_BUILTIN, /* a function of a library that compiles */
     MP_CONST_CLOSURE, /* a Lua function */
     MP_CONST_TABLE,
+    MP_CONST_OWN,    /* a table made in the kernel; an mp_own (native/ir.h) */
     MP_CONST_OPAQUE, /* anything else; `name` says what */
 } mp_constant_kind;
 

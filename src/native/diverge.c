@@ -214,6 +214,12 @@ static shape shape_of(const divergence *d, const mp_node *node)
         return varying;
     if (node->op == MP_OP_ANY)
         return uniform;
+    if (node->op == MP_OP_TLOAD)
+        return varying;
+    if (node->op == MP_OP_TINDEX)
+        return arg(d, node, 0);
+    if (node->op == MP_OP_TGROW)
+        return arg(d, node, 1);
     if (node->op == MP_OP_PHI)
         return phi_shape(d, node);
     if (node->op == MP_OP_SELECT)

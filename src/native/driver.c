@@ -81,6 +81,9 @@ static void run(mp_unit *unit, void *ud)
     out->func = mp__build_run(unit, closure, &out->spec);
     if (!go_on(d, MP_STAGE_BUILD))
         return;
+    mp__scalar_run(out->func);
+    if (!go_on(d, MP_STAGE_SCALAR))
+        return;
     mp__infer_run(out->func);
     if (!go_on(d, MP_STAGE_INFER))
         return;

@@ -97,7 +97,7 @@ void mp__emit_jump(mp_emit *e, const char *label)
 static bool wants_vectors(const mp_emit *e, const mp_node *node)
 {
     return mp__emit_is_wide(e, node) || node->op == MP_OP_STORE ||
-           node->op == MP_OP_RESULT;
+           node->op == MP_OP_TSTORE || node->op == MP_OP_RESULT;
 }
 
 static void look_at(mp_emit *e, const mp_node *node)
@@ -110,7 +110,8 @@ static void look_at(mp_emit *e, const mp_node *node)
         return;
     bool access = node->op == MP_OP_LOAD || node->op == MP_OP_STORE;
     bool scalar =
-        access && (mp__emit_is_run(e, node) || mp__emit_moves(e, node));
+        node->op == MP_OP_TLOAD || node->op == MP_OP_TSTORE ||
+        (access && (mp__emit_is_run(e, node) || mp__emit_moves(e, node)));
     for (int k = scalar ? 2 : 0; k < node->nargs; k++)
         e->wanted[node->args[k]->id] = true;
 }
@@ -223,6 +224,14 @@ static void emit_node(mp_emit *e, const mp_node *node)
     case MP_OP_STORE:
     case MP_OP_ITEM:
         mp__emit_array_op(e, node);
+        break;
+    case MP_OP_TINDEX:
+    case MP_OP_TGROW:
+        mp__emit_table_index(e, node);
+        break;
+    case MP_OP_TLOAD:
+    case MP_OP_TSTORE:
+        mp__emit_table_op(e, node);
         break;
     case MP_OP_RESULT:
         MP_UNIT_PUSH(e->unit, e->results, e->nresults, node);

@@ -181,6 +181,14 @@ const char *mp__emit_core_load(mp_emit *e, const mp_node *node,
 void mp__emit_core_store(mp_emit *e, const mp_node *node, const char *to,
                          const char *raw);
 
+/* ---- emit_table.c ------------------------------------------------------- */
+
+/* The memory of tables made in the kernel. */
+void mp__emit_tables(mp_emit *e);
+/* TINDEX and TGROW; TLOAD and TSTORE. */
+void mp__emit_table_index(mp_emit *e, const mp_node *node);
+void mp__emit_table_op(mp_emit *e, const mp_node *node);
+
 /* ---- emit_frame.c ------------------------------------------------------- */
 
 /* Which of frame->at a parameter is. Outputs come after all parameters, and

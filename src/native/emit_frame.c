@@ -152,6 +152,7 @@ void mp__emit_prologue(mp_emit *e)
      * a vector. */
     if (e->lanes > 1)
         mp__emit_line(e, "%%room = alloca <%d x i64>, align 64", e->lanes);
+    mp__emit_tables(e);
     mp__emit_arrays(e);
 }
 

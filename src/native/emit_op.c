@@ -449,6 +449,11 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_LOAD:
     case MP_OP_STORE:
     case MP_OP_ITEM:
+    case MP_OP_TLOAD:
+    case MP_OP_TSTORE:
+    case MP_OP_TLEN:
+    case MP_OP_TINDEX:
+    case MP_OP_TGROW:
     case MP_OP_RESULT:
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:

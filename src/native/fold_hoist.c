@@ -89,7 +89,8 @@ static bool can_move(const hoist *h, const mp_node *node,
 {
     mp_effects effects = mp__ir_node_effects(node);
     if (node->op == MP_OP_PHI || node->type == MP_TYPE_NONE ||
-        effects & MP_EFFECT_W || !is_invariant(node, header))
+        node->op == MP_OP_TLOAD || effects & MP_EFFECT_W ||
+        !is_invariant(node, header))
         return false;
     if (effects & MP_EFFECT_R && h->stores[header->id] &&
         !mp__ir_is_fixed(h->func, node))

@@ -187,6 +187,14 @@ static mp_node *selection(mp_func *func, mp_node *node)
     return NULL;
 }
 
+/* A TINDEX of constants. */
+static bool is_inside(const mp_node *node)
+{
+    const mp_node *index = node->args[0], *length = node->args[1];
+    return index->op == MP_OP_CONST && length->op == MP_OP_CONST &&
+           index->as.i >= 1 && index->as.i <= length->as.i;
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 /* -(-x), ~~x, not not x */
@@ -230,6 +238,8 @@ mp_node *mp__fold_identity(mp_func *func, mp_node *node)
         return logic(func, node);
     case MP_OP_SELECT:
         return selection(func, node);
+    case MP_OP_TINDEX:
+        return is_inside(node) ? node->args[0] : NULL;
     }
     return NULL;
 }

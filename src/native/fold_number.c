@@ -19,17 +19,22 @@ typedef struct numbering {
     entry **buckets;
     size_t last;  /* bucket; one less than a power of two */
     mp_node **by; /* what nodes become, by id */
-    bool stores;  /* the kernel has some */
+    bool stores;  /* the kernel has some, in memory of one kind or another */
     int epoch;    /* loads of the same one see the same memory */
     bool changed;
 } numbering;
+
+static bool is_store(const mp_node *node)
+{
+    return node->op == MP_OP_STORE || node->op == MP_OP_TSTORE;
+}
 
 static bool has_store(const mp_func *func)
 {
     for (int k = 0; k < func->norder; k++) {
         const mp_node *node = func->order[k]->first;
         for (; node != NULL; node = node->next) {
-            if (node->op == MP_OP_STORE)
+            if (is_store(node))
                 return true;
         }
     }
@@ -120,7 +125,8 @@ static bool is_value(const mp_node *node)
 /* Whether what a node reads may be written to. */
 static bool is_memory(const mp_func *func, const mp_node *node)
 {
-    return node->op == MP_OP_LOAD && !mp__ir_is_fixed(func, node);
+    return node->op == MP_OP_TLOAD ||
+           (node->op == MP_OP_LOAD && !mp__ir_is_fixed(func, node));
 }
 
 /* The same value as an earlier one's that is there now, or NULL. Remembers it
@@ -155,7 +161,7 @@ static void number_block(numbering *n, mp_block *block)
         next = node->next;
         for (int k = 0; k < node->nargs; k++)
             node->args[k] = become(n, node->args[k]);
-        n->epoch += node->op == MP_OP_STORE;
+        n->epoch += is_store(node);
         mp_node *known = is_value(node) ? find(n, node) : NULL;
         if (known == NULL)
             continue;

@@ -3,6 +3,7 @@
  *     infer_choice    math.max and its like become comparisons
  *     infer_solve     facts of all values, and which blocks are reached
  *     infer_check     refuses what would raise if it ran
+ *     infer_table     indices of tables that need no check; how large those are
  *     infer_round     rounded numbers that may stay floats
  *     infer_integers  checks where floats are to be integers
  *     infer_truth     TRUTH and tests for nil become booleans
@@ -25,9 +26,11 @@ typedef struct mp_infer {
     int nfacts; /* nodes with an id below have one */
     int room;
     mp_fact *facts;
-    int *growths;                 /* of nodes: how often a PHI has grown */
-    int steps;                    /* of solving */
-    bool *reached;                /* of blocks: known to run */
+    int *growths;    /* of nodes: how often a PHI has grown */
+    int steps;       /* of solving */
+    bool *reached;   /* of blocks: known to run */
+    mp_fact *tables; /* of the items of those made in the kernel */
+    int *table_growths;
     mp_fact accs[MP_MAX_ARGS];    /* REDUCE: what accumulators become */
     mp_fact results[MP_MAX_ARGS]; /* what is returned */
 } mp_infer;
@@ -51,6 +54,12 @@ void mp__infer_solve(mp_infer *infer);
 /* Whether the edge from predecessor k is ever taken. */
 bool mp__infer_runs(const mp_infer *infer, const mp_block *block, int k);
 mp_fact mp__infer_fact(const mp_infer *infer, const mp_node *node);
+/* What is known of a node where a block begins: the index of a loop has passed
+ * its test there. Before `infer_for`. */
+mp_fact mp__infer_here(const mp_infer *infer, const mp_node *node,
+                       const mp_block *block);
+/* What is known of the items of the table of an access. */
+mp_fact mp__infer_items(const mp_infer *infer, const mp_node *access);
 
 /* Makes a node and its fact, before another node. */
 mp_node *mp__infer_make(mp_infer *infer, mp_node *before, mp_op op, int line,
@@ -81,6 +90,9 @@ mp_node *mp__infer_compare(mp_infer *infer, mp_node *node);
 
 void mp__infer_choice(mp_func *func);
 void mp__infer_check(mp_infer *infer);
+void mp__infer_table(mp_infer *infer);
+/* Whether a TGROW may append an item. */
+bool mp__infer_grows(const mp_infer *infer, const mp_node *node);
 void mp__infer_truth(mp_infer *infer);
 void mp__infer_for(mp_infer *infer);
 void mp__infer_outputs(mp_infer *infer);

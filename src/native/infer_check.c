@@ -189,6 +189,12 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_ITEM:
         expect_number(infer, node, 1, "a table's index is");
         break;
+    case MP_OP_TINDEX:
+        expect_number(infer, node, 0, "a table's index is");
+        break;
+    case MP_OP_TGROW:
+        expect_number(infer, node, 1, "a table's index is");
+        break;
     case MP_OP_STORE:
         check_store(infer, node);
         break;
@@ -204,6 +210,9 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_NOT:
     case MP_OP_TRUTH:
     case MP_OP_SELECT:
+    case MP_OP_TLOAD:
+    case MP_OP_TSTORE:
+    case MP_OP_TLEN:
     case MP_OP_POLL:
     case MP_OP_ENTRY_MASK:
     case MP_OP_ANY:

@@ -48,7 +48,11 @@ static void convert_ints(mp_infer *infer, mp_node *node)
     case MP_OP_LOAD:
     case MP_OP_STORE:
     case MP_OP_ITEM:
+    case MP_OP_TGROW:
         args_to_int(infer, node, 1, 1);
+        break;
+    case MP_OP_TINDEX:
+        args_to_int(infer, node, 0, 0);
         break;
     }
 }
@@ -64,21 +68,29 @@ void mp__infer_integers(mp_infer *infer)
 
 /* ---- types -------------------------------------------------------------- */
 
+/* NONE: it never is anything. */
+static mp_type type_of_fact(mp_fact fact)
+{
+    if (fact.may & MP_MAY_BOOL)
+        return MP_TYPE_BOOL;
+    if (fact.may & MP_MAY_NUMBER)
+        return fact.may & MP_MAY_FLOAT ? MP_TYPE_FLOAT : MP_TYPE_INT;
+    return fact.may & MP_MAY_NIL ? MP_TYPE_NIL : MP_TYPE_NONE;
+}
+
 static mp_type type_of(const mp_infer *infer, const mp_node *node)
 {
-    unsigned may = mp__infer_fact(infer, node).may;
-    if (may & MP_MAY_BOOL)
-        return MP_TYPE_BOOL;
-    if (may & MP_MAY_NUMBER)
-        return may & MP_MAY_FLOAT ? MP_TYPE_FLOAT : MP_TYPE_INT;
-    if (may & MP_MAY_NIL)
-        return MP_TYPE_NIL;
-    mp__unit_refuse(infer->unit, node->line, NULL,
-                    "a value that is never there");
+    mp_type type = type_of_fact(mp__infer_fact(infer, node));
+    if (type == MP_TYPE_NONE)
+        mp__unit_refuse(infer->unit, node->line, NULL,
+                        "a value that is never there");
+    return type;
 }
 
 static void give_types(mp_infer *infer)
 {
+    for (int k = 0; k < infer->func->nowns; k++)
+        infer->func->owns[k]->type = type_of_fact(infer->tables[k]);
     for (int k = 0; k < infer->func->norder; k++) {
         mp_node *node = infer->func->order[k]->first;
         for (; node != NULL; node = node->next) {
@@ -165,6 +177,10 @@ static mp_node *convert(mp_infer *infer, mp_node *node)
         if (is_float)
             args_to_float(infer, node, 1);
         break;
+    case MP_OP_TSTORE:
+        if (mp__ir_own(infer->func, node->args[0])->type == MP_TYPE_FLOAT)
+            args_to_float(infer, node, 2);
+        break;
     case MP_OP_EQ:
     case MP_OP_LT:
     case MP_OP_LE:
@@ -191,6 +207,10 @@ static mp_node *convert(mp_infer *infer, mp_node *node)
     case MP_OP_LOAD:
     case MP_OP_STORE:
     case MP_OP_ITEM:
+    case MP_OP_TLOAD:
+    case MP_OP_TLEN:
+    case MP_OP_TINDEX:
+    case MP_OP_TGROW:
     case MP_OP_RESULT:
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:

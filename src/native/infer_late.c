@@ -24,7 +24,14 @@ static bool is_bitwise(const mp_node *user)
 
 static bool is_arithmetic(const mp_node *user)
 {
-    return user->op >= MP_OP_ADD && user->op <= MP_OP_UNM;
+    return (user->op >= MP_OP_ADD && user->op <= MP_OP_UNM) ||
+           user->op == MP_OP_LT || user->op == MP_OP_LE;
+}
+
+/* Whether what it gives is in fact nil where it gives up. */
+static bool gives_nil(const mp_node *node)
+{
+    return node->op == MP_OP_ITEM || node->op == MP_OP_TLOAD;
 }
 
 /* Whether `user` comes before anything that could lead elsewhere. */
@@ -58,7 +65,9 @@ static bool raises(const mp_infer *infer, const mp_node *node, int depth);
 static bool raises_in(const mp_infer *infer, const mp_node *user, int k,
                       int depth)
 {
-    if (user->args[k]->op == MP_OP_ITEM)
+    if (user->args[k]->op == MP_OP_TINDEX)
+        return user->op == MP_OP_TLOAD && raises(infer, user, depth + 1);
+    if (gives_nil(user->args[k]))
         return is_index(user, k) || is_bitwise(user) || is_arithmetic(user);
     if (is_index(user, k) || (depth == 0 && is_bitwise(user)))
         return true;
@@ -127,6 +136,8 @@ static bool gives_up(const mp_infer *infer, const mp_node *node)
         return !mp__fact_only(index, MP_MAY_INT) ||
                !mp__fact_within(index, 1, items);
     }
+    if (node->op == MP_OP_TINDEX || node->op == MP_OP_TGROW)
+        return true;
     if (node->op != MP_OP_BUILTIN || !is_float(infer, node->args[0]))
         return false;
     mp_builtin_type type = mp__builtin_type(node->as.builtin);
@@ -140,6 +151,12 @@ static void check_node(const mp_infer *infer, const mp_node *node)
         !(node->block->mark || has_store(node->block, node)) ||
         raises(infer, node, 0))
         return;
+    if (node->op == MP_OP_TINDEX || node->op == MP_OP_TGROW)
+        mp__unit_refuse(infer->unit, node->line,
+                        "use indices that are sure to be inside of the table, "
+                        "or do it before the first store",
+                        "a table's index behind a store to an array, where it "
+                        "may be outside of the table");
     const char *what = node->op == MP_OP_ITEM
                            ? "a table's item"
                            : mp__builtin_name(node->as.builtin);

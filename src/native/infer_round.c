@@ -54,6 +54,8 @@ static bool takes_float(const mp_infer *infer, const mp_node *user, int k)
     case MP_OP_LT:
     case MP_OP_LE:
         return may_be_float(infer, user->args[1 - k]);
+    case MP_OP_TSTORE:
+        return k == 2 && (mp__infer_items(infer, user).may & MP_MAY_FLOAT) != 0;
     case MP_OP_STORE:
         return k == 2 &&
                is_float_dtype(spec->params[user->args[0]->root].dtype);

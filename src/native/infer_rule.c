@@ -103,6 +103,7 @@ static mp_fact constant_fact(const mp_constant *constant)
     case MP_CONST_BUILTIN:
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
+    case MP_CONST_OWN:
     case MP_CONST_OPAQUE:
         break;
     }
@@ -148,6 +149,33 @@ static mp_fact item_fact(const mp_infer *infer, const mp_node *node)
     for (int k = 0; k < table->nitems; k++)
         fact = mp__fact_join(fact, constant_fact(table->items[k]));
     return fact;
+}
+
+/* ---- tables made in the kernel ------------------------------------------ */
+
+/* An index that has been found to be from 1 to a limit. */
+static mp_fact inside_fact(mp_fact index, int64_t most)
+{
+    int64_t low = index.low > 1 ? index.low : 1;
+    int64_t high = most > 1 ? most : 1;
+    if (mp__fact_only(index, MP_MAY_INT) && index.high < high)
+        high = index.high;
+    if (!mp__fact_only(index, MP_MAY_INT) || low > high)
+        low = 1;
+    return mp__fact_ints(low, high < low ? low : high);
+}
+
+static mp_fact index_fact(const mp_infer *infer, const mp_node *node)
+{
+    bool grow = node->op == MP_OP_TGROW;
+    mp_fact index = mp__infer_here(infer, node->args[grow], node->block);
+    mp_fact length = arg_fact(infer, node, 1 + grow);
+    int64_t most = length.high;
+    if (index.may == 0 || length.may == 0)
+        return mp__fact_none();
+    if (grow && mp__infer_grows(infer, node) && most < MP_OWN_ITEMS)
+        most++;
+    return inside_fact(index, most < MP_OWN_ITEMS ? most : MP_OWN_ITEMS);
 }
 
 /* ---- arithmetic --------------------------------------------------------- */
@@ -440,6 +468,12 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
         return load_fact(infer, node);
     case MP_OP_ITEM:
         return item_fact(infer, node);
+    case MP_OP_TLOAD:
+        return arg_fact(infer, node, 1).may == 0 ? mp__fact_none()
+                                                 : mp__infer_items(infer, node);
+    case MP_OP_TINDEX:
+    case MP_OP_TGROW:
+        return index_fact(infer, node);
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
         return for_fact(infer, node);
@@ -453,6 +487,8 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
         return made_of(infer, node, mp__fact_of(MP_MAY_BOOL));
     case MP_OP_PHI:
     case MP_OP_STORE:
+    case MP_OP_TSTORE:
+    case MP_OP_TLEN:
     case MP_OP_RESULT:
     case MP_OP_POLL:
     case MP_NOPS:

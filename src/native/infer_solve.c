@@ -153,14 +153,13 @@ static bool is_then(const mp_block *from, const mp_block *block)
     return true;
 }
 
-/* The fact of a PHI's input where it comes in. */
-static mp_fact input_fact(const mp_infer *infer, const mp_node *phi, int k)
+/* The fact of a value in a block, or at its end. */
+static mp_fact tested_fact(const mp_infer *infer, const mp_node *value,
+                           const mp_block *block)
 {
-    const mp_node *value = phi->args[k];
     mp_fact fact = mp__infer_fact(infer, value);
     if (!mp__fact_only(fact, MP_MAY_INT) || value->op != MP_OP_ADD)
         return fact;
-    const mp_block *block = phi->block->preds[k];
     for (; block != NULL && block->order > value->block->order;
          block = block->idom) {
         const mp_block *from = block->idom;
@@ -171,6 +170,33 @@ static mp_fact input_fact(const mp_infer *infer, const mp_node *phi, int k)
     return fact;
 }
 
+/* Sums and products of indices are looked into, so deep. */
+#define MOST_DEPTH 6
+
+static mp_fact here(const mp_infer *infer, const mp_node *node,
+                    const mp_block *block, int depth)
+{
+    mp_fact fact = tested_fact(infer, node, block);
+    bool sum = node->op == MP_OP_ADD || node->op == MP_OP_SUB;
+    if (!(sum || node->op == MP_OP_MUL) || depth == MOST_DEPTH ||
+        !mp__fact_equal(fact, mp__infer_fact(infer, node)) ||
+        !mp__fact_only(fact, MP_MAY_INT))
+        return fact;
+    mp_fact a = here(infer, node->args[0], block, depth + 1);
+    mp_fact b = here(infer, node->args[1], block, depth + 1);
+    if (a.may == 0 || b.may == 0)
+        return fact;
+    if (node->op == MP_OP_MUL)
+        return mp__fact_mul(a, b);
+    return node->op == MP_OP_ADD ? mp__fact_add(a, b) : mp__fact_sub(a, b);
+}
+
+mp_fact mp__infer_here(const mp_infer *infer, const mp_node *node,
+                       const mp_block *block)
+{
+    return here(infer, node, block, 0);
+}
+
 /* ---- solving ------------------------------------------------------------ */
 
 static mp_fact phi_fact(mp_infer *infer, const mp_node *phi)
@@ -178,7 +204,8 @@ static mp_fact phi_fact(mp_infer *infer, const mp_node *phi)
     mp_fact old = mp__infer_fact(infer, phi), fact = old;
     for (int k = 0; k < phi->nargs; k++) {
         if (mp__infer_runs(infer, phi->block, k))
-            fact = mp__fact_join(fact, input_fact(infer, phi, k));
+            fact = mp__fact_join(
+                fact, tested_fact(infer, phi->args[k], phi->block->preds[k]));
     }
     if (!mp__fact_equal(fact, old) && infer->growths[phi->id]++ > SMALL_STEPS)
         fact = mp__fact_widen(old, fact);
@@ -199,10 +226,32 @@ static bool learn_result(mp_infer *infer, const mp_node *node)
     return grown;
 }
 
+mp_fact mp__infer_items(const mp_infer *infer, const mp_node *access)
+{
+    return infer->tables[mp__ir_own(infer->func, access->args[0])->id];
+}
+
+/* What is stored in a table is what it has, wherever it is read. */
+static bool learn_item(mp_infer *infer, const mp_node *store)
+{
+    int id = mp__ir_own(infer->func, store->args[0])->id;
+    mp_fact old = infer->tables[id];
+    mp_fact now = mp__fact_join(old, mp__infer_fact(infer, store->args[2]));
+    if (mp__infer_fact(infer, store->args[1]).may == 0 ||
+        mp__fact_equal(old, now))
+        return false;
+    if (infer->table_growths[id]++ > SMALL_STEPS)
+        now = mp__fact_widen(old, now);
+    infer->tables[id] = now;
+    return true;
+}
+
 static bool solve_node(mp_infer *infer, const mp_node *node)
 {
     if (node->op == MP_OP_RESULT)
         return learn_result(infer, node);
+    if (node->op == MP_OP_TSTORE)
+        return learn_item(infer, node);
     mp_fact old = mp__infer_fact(infer, node);
     mp_fact now = node->op == MP_OP_PHI ? phi_fact(infer, node)
                                         : mp__infer_rule(infer, node);
@@ -265,6 +314,11 @@ void mp__infer_solve(mp_infer *infer)
         mp__unit_alloc(infer->unit, (size_t)func->nblocks * sizeof(bool));
     for (int k = 0; k < func->nnodes; k++)
         MP_UNIT_PUSH(infer->unit, infer->facts, infer->nfacts, mp__fact_none());
+    size_t tables = (size_t)func->nowns;
+    infer->tables = mp__unit_alloc(infer->unit, tables * sizeof(mp_fact));
+    infer->table_growths = mp__unit_alloc(infer->unit, tables * sizeof(int));
+    for (size_t k = 0; k < tables; k++)
+        infer->tables[k] = mp__fact_none();
     for (int k = 0; k < MP_MAX_ARGS; k++)
         infer->accs[k] = infer->results[k] = mp__fact_none();
     while (solve_once(infer)) {

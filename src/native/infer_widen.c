@@ -140,6 +140,7 @@ static bool can_be_float(const mp_infer *infer, const mp_node *node)
     case MP_OP_SELECT:
     case MP_OP_PARAM:
     case MP_OP_ITEM:
+    case MP_OP_TLOAD:
         return true;
     case MP_OP_BUILTIN:
         return same_builtin(infer, node);
@@ -250,5 +251,9 @@ void mp__infer_widen(mp_infer *infer)
     for (int id = 0; id < infer->nfacts; id++) {
         if (is_mixed(infer->facts[id]))
             infer->facts[id] = mp__fact_of(MP_MAY_FLOAT);
+    }
+    for (int k = 0; k < func->nowns; k++) {
+        if (is_mixed(infer->tables[k]))
+            infer->tables[k] = mp__fact_of(MP_MAY_FLOAT);
     }
 }

@@ -5,6 +5,7 @@
  * what it takes and what it leaves:
  *
  *     build     bytecode to SSA; numbers have no types yet (MP_TYPE_ANY)
+ *     scalar    tables made in the kernel become values, or memory
  *     infer     types; inserts conversions; lowers `for`; drops dead code
  *     fold      constants and identities that change no bit
  *     diverge   what is the same for all items (uniform) and what is not
@@ -57,6 +58,14 @@ typedef enum mp_type {
  *   ROW         array, index: the row, an array of a rank less
  *   LOAD STORE  array of rank 1, index (, value)
  *   ITEM        REF to a table of numbers, index: the number at it
+ *   TLOAD       REF to a table made in the kernel, key
+ *   TSTORE      the same, and a value
+ *   TLEN        such a table: how many items it has; gone after `scalar`,
+ *               which leaves TLOAD and TSTORE at integers that are inside of
+ *               the table's memory, for they have been checked:
+ *   TINDEX      index, length: the index, an int from 1 to the length
+ *   TGROW       table, index, length: the index, an int from 1 to the
+ *               length + 1, which is the new length then
  *   RESULT      value; as.index: output (MAP) or accumulator (REDUCE)
  *   FOR_START   init, limit, step: the value before the first of the loop
  *   FOR_LIMIT   init, limit, step: the limit in the loop's own type
@@ -99,6 +108,11 @@ typedef enum mp_type {
     X(LOAD, "load", 2, ANY, CR)                                                \
     X(STORE, "store", 3, NONE, CW)                                             \
     X(ITEM, "item", 2, ANY, C)                                                 \
+    X(TLOAD, "tload", 2, ANY, R)                                               \
+    X(TSTORE, "tstore", 3, NONE, W)                                            \
+    X(TLEN, "tlen", 1, INT, R)                                                 \
+    X(TINDEX, "tindex", 2, INT, C)                                             \
+    X(TGROW, "tgrow", 3, INT, C)                                               \
     X(RESULT, "result", 1, NONE, CW)                                           \
     X(FOR_START, "for_start", 3, ANY, 0)                                       \
     X(FOR_LIMIT, "for_limit", 3, ANY, 0)                                       \
@@ -190,12 +204,39 @@ struct mp_block {
     mp_node *mask;    /* set by `mask`; NULL: all lanes of the entry mask */
 };
 
+/* The most items of a table that is in memory, and of all of them. */
+#define MP_OWN_ITEMS 256
+#define MP_OWN_ALL_ITEMS 2048
+
+/* A field that holds what is known when the kernel is built. */
+typedef struct mp_own_field {
+    const mp_node *key;
+    mp_node *value;
+} mp_own_field;
+
+/* A table made in the kernel: in each round of a loop a new one, with the
+ * memory of the one before. It is the function's own. */
+typedef struct mp_own {
+    mp_constant constant; /* the first member: a REF's constant leads here */
+    int id;               /* in its function */
+    int line;
+    int run;    /* `build`: the straight piece of code that makes it */
+    int nitems; /* of the constructor */
+    int nfields;
+    mp_own_field *fields;
+    bool grows;   /* `scalar`: it is appended to by v[#v + 1] */
+    int size;     /* `infer`: items of its memory; 0: it has none */
+    mp_type type; /* `infer`: of its items */
+} mp_own;
+
 typedef struct mp_func {
     mp_unit *unit;
     mp_spec *spec; /* outputs are completed by `infer` */
     mp_block *entry, *exit;
-    int nblocks; /* ids are below */
-    int nnodes;  /* ids are below */
+    int nblocks;   /* ids are below */
+    int nnodes;    /* ids are below */
+    int nowns;     /* tables made in the kernel, */
+    mp_own **owns; /* by id */
     int norder;
     mp_block **order; /* blocks in reverse post-order; loops are contiguous */
 } mp_func;
@@ -221,6 +262,9 @@ mp_node *mp__ir_add(mp_func *func, mp_block *block, mp_op op, int line,
 mp_node *mp__ir_int(mp_func *func, mp_block *block, int64_t value);
 mp_node *mp__ir_float(mp_func *func, mp_block *block, double value);
 mp_node *mp__ir_bool(mp_func *func, mp_block *block, bool value);
+
+/* The table made in the kernel that a REF is, or NULL. */
+mp_own *mp__ir_own(const mp_func *func, const mp_node *node);
 
 /* Ends of blocks; they add the edges' predecessors. */
 void mp__ir_jump(mp_func *func, mp_block *from, mp_block *to);

@@ -79,6 +79,8 @@ static int node_cost(const mp_node *node)
     if (node->op == MP_OP_LOAD || node->op == MP_OP_STORE ||
         node->op == MP_OP_ITEM)
         return 10;
+    if (node->op == MP_OP_TLOAD || node->op == MP_OP_TSTORE)
+        return node->args[1]->shape == MP_SHAPE_UNIFORM ? 3 : 10;
     return 1;
 }
 

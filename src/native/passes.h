@@ -10,6 +10,10 @@
  * ANY but for constants, arrays and references; dead PHIs are gone. */
 mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec);
 
+/* scalar.c: tables made in the kernel become values where all their keys are
+ * constants, and else memory that is reached within its bounds. */
+void mp__scalar_run(mp_func *func);
+
 /* infer.c: a type for every node, conversions where ints meet floats, FOR_*
  * and TRUTH lowered; completes spec->outputs, and makes a float of an
  * accumulator that begins as an int and becomes a float. */

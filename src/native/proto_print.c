@@ -65,6 +65,7 @@ static void print_constant(const mp_constant *constant, FILE *to)
     case MP_CONST_BUILTIN:
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
+    case MP_CONST_OWN:
     case MP_CONST_OPAQUE:
         fputs(constant->name != NULL ? constant->name : "?", to);
         break;

@@ -33,6 +33,7 @@ typedef struct eval {
     bool failed;                               /* out */
     int line;                                  /* out: of the failure */
     eval_value *values;                        /* [id * lanes + lane] */
+    mp_value *items; /* of tables made in the kernel; see eval_item_at() */
     int steps;
 } eval;
 
@@ -92,6 +93,32 @@ static inline bool eval_size(const eval_value *array, mp_value dimension,
         d > array->view->ndim - array->depth)
         return false;
     *out = eval_int(array->view->shape[array->depth + d - 1]);
+    return true;
+}
+
+/* ---- tables made in the kernel ------------------------------------------ */
+
+static inline mp_value *eval_item_at(const eval *e, const mp_node *node,
+                                     int lane, mp_value index)
+{
+    const mp_own *own = mp__ir_own(e->func, node->args[0]);
+    if (index.kind != MP_KIND_INT || index.as.i < 1 ||
+        index.as.i > MP_OWN_ITEMS || own == NULL)
+        fail_msg("%%%d, line %d, is outside of its table", node->id,
+                 node->line);
+    int64_t item = own->id * MP_OWN_ITEMS + index.as.i - 1;
+    return &e->items[item * e->lanes + lane];
+}
+
+/* An index that must be from 1 to a length. */
+static inline bool eval_inside(mp_value index, mp_value length, int more,
+                               mp_value *out)
+{
+    int64_t i, n;
+    if (!eval_to_int(index, &i) || !eval_to_int(length, &n) || i < 1 ||
+        i > n + more || i > MP_OWN_ITEMS)
+        return false;
+    *out = eval_int(i);
     return true;
 }
 
@@ -281,6 +308,16 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         return eval_item(node->args[0]->as.constant->as.table, args[1],
                          &out->v) &&
                eval_widen(node, &out->v);
+    case MP_OP_TLOAD:
+        out->v = *eval_item_at(e, node, lane, args[1]);
+        return eval_widen(node, &out->v);
+    case MP_OP_TSTORE:
+        *eval_item_at(e, node, lane, args[1]) = args[2];
+        return true;
+    case MP_OP_TINDEX:
+        return eval_inside(args[0], args[1], 0, &out->v);
+    case MP_OP_TGROW:
+        return eval_inside(args[1], args[2], 1, &out->v);
     case MP_OP_RESULT:
         return eval_result(e, node->as.index, lane, args[0]);
     case MP_OP_FOR_START:
@@ -306,6 +343,7 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
     case MP_OP_POLL:
         return true;
     case MP_OP_PHI:
+    case MP_OP_TLEN:
     case MP_NOPS:
         break;
     }
@@ -342,8 +380,10 @@ static inline bool eval_is_on(const eval *e, const mp_node *node, int lane)
 static inline void eval_lane(eval *e, const mp_node *node, int lane)
 {
     bool on = eval_is_on(e, node, lane);
-    bool writes = node->op == MP_OP_STORE || node->op == MP_OP_RESULT;
-    bool reads = node->op == MP_OP_LOAD || node->op == MP_OP_ROW;
+    bool writes = node->op == MP_OP_STORE || node->op == MP_OP_RESULT ||
+                  node->op == MP_OP_TSTORE;
+    bool reads = node->op == MP_OP_LOAD || node->op == MP_OP_ROW ||
+                 node->op == MP_OP_TLOAD;
     eval_value out = {.v = eval_garbage(node->type)};
     mp_value args[MP_MAX_ARGS];
     assert_true(node->nargs <= MP_MAX_ARGS);
@@ -421,6 +461,9 @@ static inline void evaluate(eval *e)
     size_t count = (size_t)e->func->nnodes * (size_t)e->lanes;
     e->values = calloc(count, sizeof *e->values);
     assert_non_null(e->values);
+    count = (size_t)e->func->nowns * MP_OWN_ITEMS * (size_t)e->lanes + 1;
+    e->items = calloc(count, sizeof *e->items);
+    assert_non_null(e->items);
     e->failed = false;
     e->steps = 0;
     const mp_block *block = e->func->entry;
@@ -441,6 +484,8 @@ static inline void evaluate(eval *e)
     }
     free(e->values);
     e->values = NULL;
+    free(e->items);
+    e->items = NULL;
 }
 
 #endif

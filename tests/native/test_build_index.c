@@ -58,8 +58,6 @@ static void tables_that_are_not_compiled(void **data)
             "setmetatable(b, {__index = a})\n"
             "return function(x) return a.x end",
             "f8 -> ?", 4, "too long a chain of __index");
-    refused("function(x)\n local t = {x, x} return t[1] end", "f8 -> ?", 2,
-            "a table made in the kernel");
     refused("function(x) for k in pairs(math) do x = x + 1 end return x end",
             "f8 -> ?", 1, "pairs is not compiled");
     refused("function(x) return x.y end", "f8 -> ?", 1,

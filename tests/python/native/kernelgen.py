@@ -49,12 +49,24 @@ class Case:
         return tuple(arg.copy() if isinstance(arg, np.ndarray) else arg for arg in self.args)
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A table made in the kernel: `size` items of a kind, or named fields."""
+
+    name: str
+    kind: str
+    size: int
+    fields: tuple[str, ...] = ()
+
+
 class _Writer:
     """Writes the body of a function, with the types of its variables known."""
 
-    def __init__(self, rng: random.Random, arrays: list[str]) -> None:
+    def __init__(self, rng: random.Random, arrays: list[str], tabular: bool = False) -> None:
         self.rng = rng
         self.arrays = arrays  # float64, to read in `run`
+        self.tabular = tabular  # whether it makes tables
+        self.tables: list[list[_Table]] = [[]]
         self.scopes: list[list[tuple[str, str, bool]]] = [[]]
         self.lines: list[str] = []
         self.names = 0
@@ -81,6 +93,10 @@ class _Writer:
     # ---- expressions
 
     def expression(self, kind: str, depth: int) -> str:
+        if self.tabular and self.rng.random() < 0.2:
+            item = self.item(kind, depth)
+            if item is not None:
+                return item
         return {"int": self.int_, "float": self.float_, "bool": self.bool_}[kind](depth)
 
     def int_(self, depth: int) -> str:
@@ -159,6 +175,70 @@ class _Writer:
         value = self.rng.choice(INTS)
         return "math.mininteger" if value == -(1 << 63) else f"({value})"
 
+    # ---- tables
+
+    def table(self, kind: str | None = None) -> _Table | None:
+        found = [t for scope in self.tables for t in scope if kind in (None, t.kind)]
+        return self.rng.choice(found) if found else None
+
+    def index(self, table: _Table, depth: int = 1) -> str:
+        """Return an index in brackets, or a field's name behind a dot."""
+        rng = self.rng
+        if table.fields:
+            return f".{rng.choice(table.fields)}"
+        pick = rng.randrange(40)
+        if pick == 0:
+            return f"[{self.int_(depth)}]"
+        if pick < 20:
+            return f"[{rng.randint(1, table.size)}]"
+        return f"[{self.int_(depth)} % {table.size} + 1]"
+
+    def item(self, kind: str, depth: int) -> str | None:
+        table = self.table(kind)
+        if kind == "int" and self.rng.random() < 0.2:
+            table = self.table()
+            return f"#{table.name}" if table is not None and not table.fields else None
+        return None if table is None else f"{table.name}{self.index(table, min(depth, 1))}"
+
+    def new_table(self) -> None:
+        rng = self.rng
+        self.names += 1
+        kind = rng.choice(("int", "float", "float", "bool"))
+        name, size = f"t{self.names}", rng.randint(1, 6)
+        fields: tuple[str, ...] = ()
+        pick = rng.randrange(4)
+        values = [self.expression(kind, 1) for _ in range(size)]
+        if pick == 0:
+            fields = tuple("xyzuvw"[:size])
+            pairs = [f"{key} = {value}" for key, value in zip(fields, values, strict=True)]
+            self.put(f"local {name} = {{{', '.join(pairs)}}}")
+        elif pick == 1:
+            self.put(f"local {name} = {{}}")
+            self.put(f"for k = 1, {size} do {name}[k] = {values[0]} end")
+        else:
+            self.put(f"local {name} = {{{', '.join(values)}}}")
+        self.tables[-1].append(_Table(name, kind, size, fields))
+
+    def change_table(self) -> None:
+        rng = self.rng
+        table = self.table()
+        if table is None or rng.random() < 0.3:
+            self.new_table()
+            return
+        value, pick = self.expression(table.kind, 2), rng.randrange(12)
+        name = table.name
+        if pick == 0 and not table.fields:
+            self.put(f"{name}[#{name} + 1] = {value}")
+        elif pick < 4:
+            a, b = (f"{name}{self.index(table)}" for _ in range(2))
+            self.put(f"{a}, {b} = {b}, {a}")
+        elif pick < 7 and not table.fields:
+            self.put(f"for k = 1, {rng.choice((table.size, f'#{name}', '2'))} do")
+            self.put(f"  {name}[k] = {value}")
+            self.put("end")
+        else:
+            self.put(f"{name}{self.index(table)} = {value}")
+
     # ---- statements
 
     def put(self, text: str) -> None:
@@ -166,14 +246,19 @@ class _Writer:
 
     def block(self, count: int) -> None:
         self.scopes.append([])
+        self.tables.append([])
         for _ in range(count):
             if self.budget > 0:
                 self.statement()
         self.scopes.pop()
+        self.tables.pop()
 
     def statement(self) -> None:
         self.budget -= 1
         rng = self.rng
+        if self.tabular and rng.random() < 0.4:
+            self.change_table()
+            return
         pick = rng.randrange(10)
         if pick < 3:
             kind = rng.choice(("int", "float", "float", "bool"))
@@ -300,9 +385,14 @@ def make(seed: int) -> Case:
     return _run(rng, seed) if rng.random() < 0.4 else _map(rng, seed)
 
 
+def _is_tabular(seed: int) -> bool:
+    """Whether a seed's kernel makes tables; others are what they always were."""
+    return random.Random(seed + 1).random() < 0.4
+
+
 def _map(rng: random.Random, seed: int) -> Case:
     size = rng.choice(SIZES)
-    writer = _Writer(rng, [])
+    writer = _Writer(rng, [], _is_tabular(seed))
     params: list[str] = []
     args: list[Any] = []
     for _ in range(rng.randint(1, 3)):
@@ -334,7 +424,7 @@ def _kind_of(value: Any) -> str:
 def _run(rng: random.Random, seed: int) -> Case:
     size = rng.choice(SIZES)
     flat = rng.random() < 0.6
-    writer = _Writer(rng, ["a", "b"])
+    writer = _Writer(rng, ["a", "b"], _is_tabular(seed))
     indices = ["i"] if flat else ["i", "j"]
     for name in indices:
         writer.scopes[0].append((name, "int", False))
