@@ -107,6 +107,10 @@ static const char *builtin_check(const mp_node *node)
 static const char *check_text(const mp_node *node)
 {
     switch ((int)node->op) {
+    case MP_OP_TINDEX:
+        return "a check that a table has the item";
+    case MP_OP_TGROW:
+        return "a check that a table has the item, or gets its next one";
     case MP_OP_F2I:
         return "a check that a float is an integer";
     case MP_OP_IDIV:
@@ -208,10 +212,25 @@ static void describe_access(const mp_spec *spec, const mp_node *node,
         mp__write(to, ", a check %s %s", fit, mp_dtype_name(dtype));
 }
 
+static void describe_item(const mp_spec *spec, const mp_node *node,
+                          mp_writer *to)
+{
+    bool one = spec->lanes == 1;
+    bool alike = one || node->args[1]->shape == MP_SHAPE_UNIFORM;
+    const char *many = node->op == MP_OP_TLOAD ? "a gather" : "a scatter";
+    mp__write(to, "%s a table's item: %s",
+              node->op == MP_OP_TLOAD ? "load of" : "store to",
+              one     ? "one element"
+              : alike ? "one vector"
+                      : many);
+}
+
 void mp__access_describe(const mp_spec *spec, const mp_node *node,
                          const char *name, mp_writer *to)
 {
-    if (is_access(node)) {
+    if (node->op == MP_OP_TLOAD || node->op == MP_OP_TSTORE) {
+        describe_item(spec, node, to);
+    } else if (is_access(node)) {
         describe_access(spec, node, name, to);
     } else if (node->op == MP_OP_RESULT && spec->form == MP_FORM_MAP) {
         int index = node->as.index;

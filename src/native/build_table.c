@@ -150,9 +150,11 @@ void mp__build_items(mp_builder *b, mp_activation *act, uint32_t code)
         mp__unit_refuse(
             b->unit, b->line, "make it outside the function, or use an array",
             "a table made in the kernel has more than %d items", MP_OWN_ITEMS);
-    for (int k = 1; k <= count; k++)
-        store(b, table, mp__build_int(b, first + k),
-              mp__build_register(b, act, a + k), true, "a table");
+    for (int k = 1; k <= count; k++) {
+        mp_node *key = mp__build_int(b, first + k);
+        mp_node *item = mp__build_register(b, act, a + k);
+        store(b, table, key, item, true, "a table");
+    }
     own->nitems = first + count;
 }
 

@@ -36,6 +36,7 @@ void mp__infer_run(mp_func *func)
     mp__infer_choice(func);
     mp__infer_solve(&infer);
     prune(&infer);
+    mp__infer_check_tables(&infer);
     mp__infer_check(&infer);
     mp__infer_table(&infer);
     mp__infer_round(&infer);

@@ -90,9 +90,10 @@ mp_node *mp__infer_compare(mp_infer *infer, mp_node *node);
 
 void mp__infer_choice(mp_func *func);
 void mp__infer_check(mp_infer *infer);
+void mp__infer_check_tables(const mp_infer *infer);
 void mp__infer_table(mp_infer *infer);
-/* Whether a TGROW may append an item. */
-bool mp__infer_grows(const mp_infer *infer, const mp_node *node);
+/* The index that a TINDEX or TGROW lets pass. */
+mp_fact mp__infer_index(const mp_infer *infer, const mp_node *node);
 void mp__infer_truth(mp_infer *infer);
 void mp__infer_for(mp_infer *infer);
 void mp__infer_outputs(mp_infer *infer);

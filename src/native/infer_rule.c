@@ -151,33 +151,6 @@ static mp_fact item_fact(const mp_infer *infer, const mp_node *node)
     return fact;
 }
 
-/* ---- tables made in the kernel ------------------------------------------ */
-
-/* An index that has been found to be from 1 to a limit. */
-static mp_fact inside_fact(mp_fact index, int64_t most)
-{
-    int64_t low = index.low > 1 ? index.low : 1;
-    int64_t high = most > 1 ? most : 1;
-    if (mp__fact_only(index, MP_MAY_INT) && index.high < high)
-        high = index.high;
-    if (!mp__fact_only(index, MP_MAY_INT) || low > high)
-        low = 1;
-    return mp__fact_ints(low, high < low ? low : high);
-}
-
-static mp_fact index_fact(const mp_infer *infer, const mp_node *node)
-{
-    bool grow = node->op == MP_OP_TGROW;
-    mp_fact index = mp__infer_here(infer, node->args[grow], node->block);
-    mp_fact length = arg_fact(infer, node, 1 + grow);
-    int64_t most = length.high;
-    if (index.may == 0 || length.may == 0)
-        return mp__fact_none();
-    if (grow && mp__infer_grows(infer, node) && most < MP_OWN_ITEMS)
-        most++;
-    return inside_fact(index, most < MP_OWN_ITEMS ? most : MP_OWN_ITEMS);
-}
-
 /* ---- arithmetic --------------------------------------------------------- */
 
 /* The integers of an operation on integers. */
@@ -473,7 +446,7 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
                                                  : mp__infer_items(infer, node);
     case MP_OP_TINDEX:
     case MP_OP_TGROW:
-        return index_fact(infer, node);
+        return mp__infer_index(infer, node);
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
         return for_fact(infer, node);

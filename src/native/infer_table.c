@@ -30,9 +30,8 @@ static void each(tables *t, void (*visit)(tables *t, mp_node *node))
 
 /* ---- items -------------------------------------------------------------- */
 
-static void check_item(tables *t, mp_node *node)
+static void check_item(const mp_infer *infer, const mp_node *node)
 {
-    mp_infer *infer = t->infer;
     if (node->op == MP_OP_TLOAD && mp__infer_items(infer, node).may == 0)
         mp__unit_refuse(infer->unit, node->line,
                         "it is nil; write something first",
@@ -52,15 +51,45 @@ static void check_item(tables *t, mp_node *node)
                         "a table has numbers and booleans");
 }
 
+void mp__infer_check_tables(const mp_infer *infer)
+{
+    for (int k = 0; k < infer->func->norder; k++) {
+        const mp_node *n = infer->func->order[k]->first;
+        for (; n != NULL; n = n->next)
+            check_item(infer, n);
+    }
+}
+
 /* ---- indices ------------------------------------------------------------ */
 
-bool mp__infer_grows(const mp_infer *infer, const mp_node *node)
+/* Whether a TGROW may append an item. */
+static bool grows(const mp_infer *infer, const mp_node *node)
 {
     mp_fact index = mp__infer_here(infer, node->args[1], node->block);
     if (mp__ir_own(infer->func, node->args[0])->grows ||
         mp__infer_fact(infer, node->args[2]).low < 1)
         return true;
     return mp__fact_only(index, MP_MAY_INT) && index.high <= MP_OWN_ITEMS;
+}
+
+mp_fact mp__infer_index(const mp_infer *infer, const mp_node *node)
+{
+    bool grow = node->op == MP_OP_TGROW;
+    mp_fact index = mp__infer_here(infer, node->args[grow], node->block);
+    mp_fact length = mp__infer_fact(infer, node->args[1 + grow]);
+    if (index.may == 0 || length.may == 0)
+        return mp__fact_none();
+    bool whole = mp__fact_only(index, MP_MAY_INT);
+    int64_t most = length.high < MP_OWN_ITEMS ? length.high : MP_OWN_ITEMS;
+    if (grow && grows(infer, node) && most < MP_OWN_ITEMS &&
+        !(whole && index.low > most + 1))
+        most++;
+    int64_t low = whole && index.low > 1 ? index.low : 1;
+    int64_t high = whole && index.high < most ? index.high : most;
+    /* What never passes may be anything. */
+    if (low > high)
+        return mp__fact_ints(1, most > 1 ? most : 1);
+    return mp__fact_ints(low, high);
 }
 
 static bool is_const(const mp_node *node)
@@ -130,11 +159,11 @@ static void settle_index(tables *t, mp_node *node)
     } else if (node->op == MP_OP_TGROW) {
         mp_node *index = node->args[1], *length = node->args[2];
         int64_t most = mp__infer_fact(t->infer, length).high;
-        bool grows = mp__infer_grows(t->infer, node);
+        bool growing = grows(t->infer, node);
         expect_possible(t, node, index,
-                        grows && most < MP_OWN_ITEMS ? most + 1 : most);
+                        growing && most < MP_OWN_ITEMS ? most + 1 : most);
         bool inside = is_inside(t, node, index, length);
-        if (grows && !inside)
+        if (growing && !inside)
             return;
         drop_length(t, node, length);
         if (inside) {
@@ -187,7 +216,6 @@ void mp__infer_table(mp_infer *infer)
         return;
     size_t size = (size_t)func->nnodes;
     tables t = {infer, mp__unit_alloc(infer->unit, size * sizeof(mp_node *))};
-    each(&t, check_item);
     each(&t, settle_index);
     mp__ir_replace_all(func, t.by);
     for (int k = 0; k < func->norder; k++) {
