@@ -6,6 +6,7 @@ LLVM is imported when the first kernel is compiled.
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading
 import warnings
@@ -74,6 +75,7 @@ def _undisturbed(call: Callable[[], T]) -> T:
         return call()
     found: list[T] = []
     raised: list[BaseException] = []
+    process = os.getpid()
     done = _thread.allocate_lock()
     done.acquire()
 
@@ -90,7 +92,10 @@ def _undisturbed(call: Callable[[], T]) -> T:
     except RuntimeError:
         # No thread can be had: the interpreter exits, or there are too many.
         return call()
-    done.acquire()
+    while not done.acquire(timeout=0.1):
+        # A signal's handler may have forked, and the child has no such thread.
+        if os.getpid() != process:
+            return call()
     if raised:
         raise raised.pop()
     return found[0]

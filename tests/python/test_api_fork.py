@@ -167,6 +167,38 @@ assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
     )
 
 
+def test_fork_in_a_signal_handler_while_a_kernel_is_compiled(run_python):
+    pytest.importorskip("llvmlite")
+    run_python(
+        QUIET
+        + """
+import faulthandler, os, signal, time, moonpool
+from moonpool import _llvm
+faulthandler.dump_traceback_later(30, exit=True)
+compile_ir = _llvm.compile_ir
+
+def slowly(ir, isa):
+    time.sleep(0.3)
+    return compile_ir(ir, isa)
+
+_llvm.compile_ir = slowly
+pids = []
+signal.signal(signal.SIGALRM, lambda *_: pids.append(os.fork()))
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+pool = moonpool.Pool(1, native="require")
+try:
+    answer = pool.map("function(x) return x + 1 end", 1)
+except RuntimeError as error:
+    answer = str(error)
+if pids[0] == 0:
+    again = pool.map("function(x) return x + 1 end", 1)
+    os._exit(0 if "forked" in str(answer) and again == 2 else 1)
+assert answer == 2
+assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
+"""
+    )
+
+
 def test_exit_of_the_child(run_python):
     assert (
         run_python(

@@ -264,7 +264,7 @@ class TestChoice:
             "local c = count() return function(x) return x * 0 + c end",
             "local c = T[1] return function(x) return x * 0 + c end",
         ]
-        found: dict[str, list] = {"off": [], "on": []}
+        found: dict[str, list[object]] = {"off": [], "on": []}
         for native in ("off", "on"):
             with moonpool.Pool(1, native=native, setup=setup) as pool:
                 for k in range(3):
