@@ -203,7 +203,7 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("--native", choices=("auto", "require", "off"))
     options = parser.parse_args(arguments)
     run, count = SCENARIOS[options.scenario]
-    native = options.native or ("require" if run is stops else "off")
+    native: Native = options.native or ("require" if run is stops else "off")
     print(json.dumps(run(options.count or count, native)))
 
 

@@ -498,6 +498,12 @@ MP_API mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
                                  const mp_job_options *options, mp_job **out,
                                  mp_error *err);
 
+/* As mp_map_show(), along a fold; the axes do not matter. */
+MP_API mp_status mp_reduce_show(const mp_reduce_spec *spec,
+                                const mp_native_options *options,
+                                mp_stage stage, char **text, size_t *size,
+                                mp_refusal *refusal, mp_error *err);
+
 /* One call of any Lua function. Its arguments come as a message (see
  * mp_message below), one MP_TAG_LIST with an item an argument, and its
  * results go the same way; the views are what MP_TAG_ARRAY items refer to. */

@@ -102,10 +102,12 @@ PyObject *mpy_native_types(PyObject *object, PyObject *const *args,
 
 /* ---- texts -------------------------------------------------------------- */
 
-/* One mp_map_show() or mp_run_show(). */
+/* One mp_map_show(), mp_run_show() or, with accumulators, mp_reduce_show(). */
 typedef struct showing {
     mp_kernel *kernel;
-    int nargs, ndim;
+    int nargs, ndim, naccs;
+    mp_combine combine;
+    mp_value init[MP_MAX_ARGS];
     mp_arg args[MP_MAX_ARGS];
     mp_view views[MP_MAX_ARGS];
     mp_native_options options;
@@ -125,11 +127,21 @@ static void show(void *ud)
     run.extent.ndim = s->ndim;
     for (int d = 0; d < s->ndim; d++)
         run.extent.extent[d] = 1;
-    s->status = s->ndim == 0
-                    ? mp_map_show(&map, &s->options, s->stage, &s->text,
-                                  &s->size, &s->refusal, &s->err)
-                    : mp_run_show(&run, &s->options, s->stage, &s->text,
-                                  &s->size, &s->refusal, &s->err);
+    mp_reduce_spec reduce = {.kernel = s->kernel,
+                             .nargs = s->nargs,
+                             .args = s->args,
+                             .naccs = s->naccs,
+                             .init = s->init,
+                             .combine = s->combine};
+    if (s->naccs > 0)
+        s->status = mp_reduce_show(&reduce, &s->options, s->stage, &s->text,
+                                   &s->size, &s->refusal, &s->err);
+    else if (s->ndim > 0)
+        s->status = mp_run_show(&run, &s->options, s->stage, &s->text, &s->size,
+                                &s->refusal, &s->err);
+    else
+        s->status = mp_map_show(&map, &s->options, s->stage, &s->text, &s->size,
+                                &s->refusal, &s->err);
 }
 
 static int find_dtype(char code, mp_dtype *out)
@@ -146,7 +158,14 @@ static int find_dtype(char code, mp_dtype *out)
     return 0;
 }
 
-/* Reads "ed", "ad2" or "vq". */
+static mp_kind kind_of(mp_dtype dtype)
+{
+    if (dtype == MP_BOOL)
+        return MP_KIND_BOOL;
+    return dtype < MP_FLOAT16 ? MP_KIND_INT : MP_KIND_FLOAT;
+}
+
+/* Reads "ed", "ad2", "vq" or, of an accumulator, "cd". */
 static int read_type(showing *s, const char *text)
 {
     mp_arg *arg = &s->args[s->nargs];
@@ -158,12 +177,14 @@ static int read_type(showing *s, const char *text)
         PyErr_Format(PyExc_ValueError, "%s is no type", text);
         return -1;
     }
+    if (text[0] == 'c') {
+        s->init[s->naccs++].kind = kind_of(dtype);
+        return 0;
+    }
     s->nargs++;
     *arg = (mp_arg){.view = NULL};
     if (text[0] == 'v') {
-        arg->value.kind = dtype == MP_BOOL     ? MP_KIND_BOOL
-                          : dtype < MP_FLOAT16 ? MP_KIND_INT
-                                               : MP_KIND_FLOAT;
+        arg->value.kind = kind_of(dtype);
         return 0;
     }
     const int64_t shape[9] = {2, 2, 2, 2, 2, 2, 2, 2, 2};
@@ -241,14 +262,16 @@ static int read_showing(showing *s, mpy_state *state, PyObject *const *args)
     if (stage < 0)
         return -1;
     s->stage = (mp_stage)stage;
-    return 0;
+    int lanes = PyObject_IsTrue(args[5]);
+    s->combine = lanes > 0 ? MP_COMBINE_ADD : MP_COMBINE_NONE;
+    return lanes < 0 ? -1 : 0;
 }
 
 PyObject *mpy_native_show(PyObject *module, PyObject *const *args,
                           Py_ssize_t nargs)
 {
     mpy_state *state = PyModule_GetState(module);
-    if (mpy_launch_count(nargs, 5) < 0)
+    if (mpy_launch_count(nargs, 6) < 0)
         return NULL;
     showing *s = PyMem_Calloc(1, sizeof *s);
     if (s == NULL)

@@ -10,10 +10,12 @@
 PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,
                            Py_ssize_t nargs);
 
-/* show(kernel, types, ndim, isa, stage): a form of the kernel as text, or why
- * there is none as (line, what, hint). `types` is a tuple with a str an
- * argument: "ed" an element of float64, "ad2" an array of float64 with two
- * dimensions, "vq" an integer for all items. `ndim` is 0 for a map. */
+/* show(kernel, types, ndim, isa, stage, operator): a form of the kernel as
+ * text, or why there is none as (line, what, hint). `types` is a tuple with a
+ * str an argument: "ed" an element of float64, "ad2" an array of float64 with
+ * two dimensions, "vq" an integer for all items, "cd" an accumulator, of which
+ * a reduction has some, first. `ndim` is 0 for a map; `operator` says whether
+ * one combines the results of a reduction. */
 PyObject *mpy_native_show(PyObject *module, PyObject *const *args,
                           Py_ssize_t nargs);
 

@@ -92,6 +92,20 @@ def _types(text: str) -> list[Any]:
     return [_SCALARS.get(word.strip(), word.strip()) for word in words]
 
 
+def _init(text: str) -> tuple[Any, ...]:
+    """Return the numbers of "0.0,1,true"."""
+    return tuple(_number(word.strip()) for word in text.split(","))
+
+
+def _number(word: str) -> Any:
+    if word in ("true", "false"):
+        return word == "true"
+    try:
+        return int(word)
+    except ValueError:
+        return float(word)
+
+
 def _explain(options: argparse.Namespace) -> str:
     """Return the text that `explain` prints."""
     if options.file == "-":
@@ -106,13 +120,13 @@ def _explain(options: argparse.Namespace) -> str:
         strict=options.strict,
         fastmath=options.fastmath,
     )
-    types = tuple(options.types)
-    if options.stage is None and options.isa is None:
-        return kernel.explain(*types, ndim=options.ndim)
+    types, init, combine = tuple(options.types), options.init, options.combine
     stage = {None: "explain", "asm": "emit"}.get(options.stage, options.stage)
-    found = _native.show(kernel, types, options.ndim, stage, options.isa)
-    if not isinstance(found, str):
-        return kernel.explain(*types, ndim=options.ndim)
+    found = _native.show(
+        kernel, types, options.ndim, stage, options.isa, init=init, combine=combine
+    )
+    if not isinstance(found, str) or (options.stage is None and options.isa is None):
+        return kernel.explain(*types, ndim=options.ndim, init=init, combine=combine)
     if options.stage == "asm":
         return _native.assembly(found, options.isa)
     return found
@@ -135,6 +149,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--signature", help="of a generalized ufunc, as in '(m,n),(n)->(m)'")
     explain.add_argument("--ndim", type=int, help="Pool.run: dimensions of the extent")
+    explain.add_argument(
+        "--init",
+        type=_init,
+        metavar="NUMBER,...",
+        help="Pool.reduce: what its accumulators start with: 0 is an integer, 0.0 a float",
+    )
+    explain.add_argument("--combine", choices=_native.OPERATORS, help="Pool.reduce")
     explain.add_argument("--pass", dest="stage", choices=_PASSES, help="the form after a pass")
     explain.add_argument("--isa", choices=("scalar", "sse2", "avx2", "avx512"))
     explain.add_argument("--strict", action="store_true")

@@ -68,7 +68,9 @@ class Kernel(_core.Kernel):
     def _content(self) -> tuple[str, str | None, str, bool, bool]:
         return self.source, self.signature, self.name, self.strict, self.fastmath
 
-    def native(self, *types: Any, ndim: int | None = None) -> bool:
+    def native(
+        self, *types: Any, ndim: int | None = None, init: Any = None, combine: Any = None
+    ) -> bool:
         """Return whether calls with arguments of `types` can run native code.
 
         Parameters
@@ -83,15 +85,28 @@ class Kernel(_core.Kernel):
         ndim : int, optional
             For `Pool.run`: the number of dimensions of the extent. By default
             1 if `types` has an array as a whole, else `Pool.map` is meant.
+        init : number or tuple of number, optional
+            For `Pool.reduce`: what accumulators start with; their types will
+            do. Types of elements are those of what is folded.
+        combine : {"+", "*", "min", "max"}, optional
+            For `Pool.reduce`: an operator makes for many accumulators at once.
         """
-        return _native.available() and isinstance(_native.show(self, types, ndim), str)
+        found = _native.show(self, types, ndim, init=init, combine=combine)
+        return _native.available() and isinstance(found, str)
 
-    def explain(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
+    def explain(
+        self,
+        *types: Any,
+        ndim: int | None = None,
+        isa: str | None = None,
+        init: Any = None,
+        combine: Any = None,
+    ) -> str:
         """Return what becomes of each line for arguments of `types`, or why not.
 
         Parameters
         ----------
-        *types, ndim
+        *types, ndim, init, combine
             As in `native`.
         isa : {"scalar", "sse2", "avx2", "avx512"}, optional
             The instructions to use; this machine need not have them. By
@@ -107,14 +122,21 @@ class Kernel(_core.Kernel):
         """
         given = ", ".join(getattr(one, "__name__", str(one)) for one in types)
         who = f"kernel {self.name!r}({given})"
-        found = _native.show(self, types, ndim, "explain", isa)
+        found = _native.show(self, types, ndim, "explain", isa, init=init, combine=combine)
         if not isinstance(found, str):
             return f"{who} runs interpreted: {_native.describe(self, found)}"
         if not _native.available():
             return f"{who} runs interpreted: {_native.MISSING}"
         return found.rstrip("\n")
 
-    def inspect_llvm(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
+    def inspect_llvm(
+        self,
+        *types: Any,
+        ndim: int | None = None,
+        isa: str | None = None,
+        init: Any = None,
+        combine: Any = None,
+    ) -> str:
         """Return the LLVM IR for arguments of `types`: see `explain`.
 
         Raises
@@ -122,12 +144,19 @@ class Kernel(_core.Kernel):
         RuntimeError
             Where the kernel cannot be compiled.
         """
-        found = _native.show(self, types, ndim, isa=isa)
+        found = _native.show(self, types, ndim, "emit", isa, init=init, combine=combine)
         if isinstance(found, str):
             return found
-        raise RuntimeError(self.explain(*types, ndim=ndim))
+        raise RuntimeError(self.explain(*types, ndim=ndim, init=init, combine=combine))
 
-    def inspect_asm(self, *types: Any, ndim: int | None = None, isa: str | None = None) -> str:
+    def inspect_asm(
+        self,
+        *types: Any,
+        ndim: int | None = None,
+        isa: str | None = None,
+        init: Any = None,
+        combine: Any = None,
+    ) -> str:
         """Return the machine code for arguments of `types`, as assembly: see `explain`.
 
         Raises
@@ -135,9 +164,9 @@ class Kernel(_core.Kernel):
         RuntimeError
             Where the kernel cannot be compiled.
         """
-        llvm = self.inspect_llvm(*types, ndim=ndim, isa=isa)
+        llvm = self.inspect_llvm(*types, ndim=ndim, isa=isa, init=init, combine=combine)
         if not _native.available():
-            raise RuntimeError(self.explain(*types, ndim=ndim))
+            raise RuntimeError(f"kernel {self.name!r} runs interpreted: {_native.MISSING}")
         return _native.assembly(llvm, isa)
 
 

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _VALUES = {bool: "v?", int: "vq", float: "vd"}
 MISSING = "llvmlite is not installed"
+OPERATORS = ("+", "*", "min", "max")
+"""What `Pool.reduce` knows as `combine` by name."""
 
 Refusal = tuple[int, str, str]
 """Lua line or 0, what is not compiled, and what to change or ""."""
@@ -112,6 +114,9 @@ def show(
     ndim: int | None,
     stage: str = "emit",
     isa: str | None = None,
+    *,
+    init: Any = None,
+    combine: Any = None,
 ) -> str | Refusal:
     """Return the form of a kernel after a pass, or why there is none.
 
@@ -128,15 +133,36 @@ def show(
     isa : str, optional
         Code for "scalar", "sse2", "avx2" or "avx512", instead of what pools
         make here. This machine need not have it.
+    init, combine
+        As in `Kernel.explain`.
     """
     codes = tuple(_type_code(one) for one in types)
+    if init is not None:
+        accumulators = tuple("c" + _accumulator(one) for one in _tuple(init))
+        operator = isinstance(combine, str) and combine in OPERATORS
+        return _core.show(kernel, accumulators + codes, 0, isa or _tier.isa(), stage, operator)
     if kernel.signature is not None:
         ndim = 0
     elif ndim is None:
         ndim = 1 if any(code[0] == "a" for code in codes) else 0
     if ndim:
         codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)
-    return _core.show(kernel, codes, ndim, isa or _tier.isa(), stage)
+    return _core.show(kernel, codes, ndim, isa or _tier.isa(), stage, False)
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _accumulator(value: Any) -> str:
+    """Return the kind of an accumulator, from the value that it starts with or a type."""
+    for kind, code in _VALUES.items():
+        if value is kind or type(value) is kind:
+            return code[1]
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        raise TypeError(f"init must be a number, a bool or a tuple of these, not {value!r}")
+    return _kind(dtype_code(dtype))
 
 
 def _kind(code: str) -> str:

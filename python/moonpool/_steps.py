@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from moonpool import _core
 from moonpool._arrays import Maker, read_scalar, uses_numpy
 from moonpool._kernel import Kernel, as_kernel
+from moonpool._native import OPERATORS
 
 if TYPE_CHECKING:
     from moonpool._future import Future
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 Steps = Generator[_core.Job, None, Any]
 Wait = Generator[_core.Job, None, None]
 
-_OPERATORS = ("+", "*", "min", "max")
 _SHORTEST = 1e-9
 
 
@@ -355,11 +355,11 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _combine(combine: Any) -> Kernel | str | None:
-    if combine is None or (isinstance(combine, str) and combine in _OPERATORS):
+    if combine is None or (isinstance(combine, str) and combine in OPERATORS):
         return combine
     if isinstance(combine, str) and not ("function" in combine or "return" in combine):
         raise ValueError(
-            f"combine must be one of {', '.join(map(repr, _OPERATORS))} or a Lua function, "
+            f"combine must be one of {', '.join(map(repr, OPERATORS))} or a Lua function, "
             f"not {combine!r}"
         )
     return as_kernel(combine)

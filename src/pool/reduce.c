@@ -305,7 +305,7 @@ static const mp_job_ops along_ops = {mp__reduce_native, native_finish,
 static const mp_job_ops across_ops = {mp__reduce_across, native_finish,
                                       reduce_destroy};
 
-static mp_status check_spec(const mp_reduce_spec *spec, mp_error *err)
+mp_status mp__reduce_check(const mp_reduce_spec *spec, mp_error *err)
 {
     if (spec->naccs < 1 || spec->nargs + spec->naccs > MP_MAX_ARGS)
         return mp_error_set(err, MP_VALUE,
@@ -369,7 +369,7 @@ mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
                           mp_error *err)
 {
     mp_fold fold;
-    mp_status status = check_spec(spec, err);
+    mp_status status = mp__reduce_check(spec, err);
     if (status == MP_OK)
         status = mp__fold_init(&fold, spec, err);
     if (status != MP_OK)

@@ -62,6 +62,9 @@ mp_status mp__reduce_across(struct mp_worker *worker, mp_job *job,
                             mp_error *err);
 void mp__across_destroy(mp_across *across);
 
+/* Whether accumulators and arguments are such as a reduction may have. */
+mp_status mp__reduce_check(const mp_reduce_spec *spec, mp_error *err);
+
 /* The native tier: sets job.native where options want it and the kernel can be
  * compiled. */
 mp_status mp__reduce_choose(mp_reduce_job *reduce,

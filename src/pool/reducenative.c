@@ -24,19 +24,27 @@ static mp_layout layout_of(const mp_loop *loop, int operand)
     return o->strides[last] == 0 ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
 }
 
-const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
-                             const mp_loop *loop, mp_param *param)
+static const char *param_of(const mp_arg *arg, mp_layout layout,
+                            mp_param *param)
 {
-    const mp_arg *arg = &reduce->job.args.arg[k];
     if (arg->view == NULL)
         return mp__tier_param(arg->value, param) ? NULL
                                                  : "strings are not compiled";
     *param = (mp_param){
         .kind = MP_PARAM_ELEMENT,
         .dtype = arg->view->dtype,
-        .layout = layout_of(loop, reduce->operand[k]),
+        .layout = layout,
     };
     return mp__tier_obstacle(arg->view->dtype, arg->view->swapped);
+}
+
+const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
+                             const mp_loop *loop, mp_param *param)
+{
+    const mp_arg *arg = &reduce->job.args.arg[k];
+    mp_layout layout = arg->view != NULL ? layout_of(loop, reduce->operand[k])
+                                         : MP_LAYOUT_SAME;
+    return param_of(arg, layout, param);
 }
 
 static const char *describe(const mp_reduce_job *r, mp_spec *spec)
@@ -53,6 +61,29 @@ static const char *describe(const mp_reduce_job *r, mp_spec *spec)
             mp__reduce_param(r, k, &r->loop, &spec->params[r->naccs + k]);
     spec->nparams = r->naccs + nargs;
     return obstacle;
+}
+
+mp_status mp_reduce_show(const mp_reduce_spec *spec,
+                         const mp_native_options *options, mp_stage stage,
+                         char **text, size_t *size, mp_refusal *refusal,
+                         mp_error *err)
+{
+    mp_spec types;
+    mp_status status = mp__reduce_check(spec, err);
+    if (status != MP_OK)
+        return status;
+    mp__tier_spec(&types, MP_FORM_REDUCE, spec->kernel);
+    types.lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
+    types.nparams = spec->naccs + spec->nargs;
+    for (int k = 0; k < spec->naccs; k++)
+        types.params[k] =
+            (mp_param){.kind = MP_PARAM_ACC, .scalar = spec->init[k].kind};
+    const char *obstacle = NULL;
+    for (int k = 0; obstacle == NULL && k < spec->nargs; k++)
+        obstacle = param_of(&spec->args[k], MP_LAYOUT_PACKED,
+                            &types.params[spec->naccs + k]);
+    return mp__tier_show(spec->kernel, &types, obstacle, options, stage, text,
+                         size, refusal, err);
 }
 
 /* What the accumulators become; `*known` is false where it cannot be compiled

@@ -55,6 +55,17 @@ class TestExplain:
         assert command.main(arguments) == 0
         assert "an array of int32, 2 dimensions" in capsys.readouterr().out
 
+    def test_reductions(self, tmp_path, capsys):
+        path = tmp_path / "k.lua"
+        path.write_text("function(n, s, x) return n + 1, s + x end")
+        arguments = ["explain", str(path), "--types", "f8", "--init", "0, 0.0"]
+        assert command.main([*arguments, "--combine", "+"]) == 0
+        text = capsys.readouterr().out
+        assert "n: an accumulator, an integer" in text
+        assert "s: an accumulator, a float" in text
+        assert command.main([*arguments, "--pass", "infer"]) == 0
+        assert "int = add" in capsys.readouterr().out
+
     @pytest.mark.parametrize("stage", ["bytecode", "build", "mask", "emit", "asm"])
     def test_passes(self, file, stage, capsys):
         if stage == "asm" and not _native.available():

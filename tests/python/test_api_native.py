@@ -345,6 +345,27 @@ class TestLooking:
         assert text.startswith("kernel 'text'(float32) runs interpreted: ")
         assert "\n    2 |   local s = 'a' .. x\n      |                 ^\n" in text
 
+    def test_reductions(self):
+        kernel = moonpool.kernel("function(acc, x, w) return acc + x * w end", name="dot")
+        assert kernel.native("f8", "f8", init=0.0)
+        assert kernel.native("f8", float, init=0, combine="+")
+        assert kernel.native("i4", int, init=np.int64(0))
+        # Without accumulators `acc` is one more argument.
+        assert not kernel.native("f8", "f8")
+        assert not kernel.native("f8", "f8", init=True)
+        text = kernel.explain("f8", "f4", init=0.0, combine="+")
+        assert text.startswith("kernel 'dot' runs as native code for ")
+        assert "32 items at once" in text
+        assert "acc: an accumulator, a float" in text
+        text = kernel.explain("f8", "f4", init=0.0)
+        assert "one item after the other" in text
+        two = moonpool.kernel("function(n, s, x) return n + 1, s + x end")
+        assert "n: an accumulator, an integer" in two.explain("f8", init=(0, 0.0), combine="+")
+        assert "@kernel" in two.inspect_llvm("f8", init=(int, float))
+        assert "kernel:" in two.inspect_asm("f8", init=(0, 0.0), combine="max")
+        with pytest.raises(TypeError, match="init must be a number"):
+            two.explain("f8", init="0")
+
     def test_long_helpers_are_not_inlined_everywhere(self):
         """In many places they would take LLVM minutes."""
         few, many = (
