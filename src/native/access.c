@@ -36,11 +36,16 @@ static const char *layout_text(mp_layout layout)
     return "";
 }
 
+static const char *order_text(const mp_param *p)
+{
+    return p->swapped ? "in the other byte order, " : "";
+}
+
 static void write_array(const mp_param *p, mp_writer *to)
 {
-    mp__write(to, "an array of %s, %d dimension%s, %s%s",
-              mp_dtype_name(p->dtype), p->rank, p->rank == 1 ? "" : "s",
-              p->packed ? "packed" : "strided",
+    mp__write(to, "an array of %s, %s%d dimension%s, %s%s",
+              mp_dtype_name(p->dtype), order_text(p), p->rank,
+              p->rank == 1 ? "" : "s", p->packed ? "packed" : "strided",
               p->readonly ? ", read-only" : "");
 }
 
@@ -49,8 +54,8 @@ void mp__access_param(const mp_spec *spec, int param, mp_writer *to)
     const mp_param *p = &spec->params[param];
     switch (p->kind) {
     case MP_PARAM_ELEMENT:
-        mp__write(to, "an element of %s, %s", mp_dtype_name(p->dtype),
-                  layout_text(p->layout));
+        mp__write(to, "an element of %s, %s%s", mp_dtype_name(p->dtype),
+                  order_text(p), layout_text(p->layout));
         break;
     case MP_PARAM_UNIFORM:
         mp__write(to, "%s, the same for all items", scalar_text(p->scalar));

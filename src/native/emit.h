@@ -134,6 +134,10 @@ const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
 
 /* ---- emit_element.c: elements to values and back ------------------------ */
 
+/* An element with its bytes in the other order, where `swapped` says so. */
+const char *mp__emit_swap(mp_emit *e, const char *raw, mp_dtype dtype,
+                          bool swapped, bool wide);
+
 const char *mp__emit_widen(mp_emit *e, const mp_node *node, const char *raw,
                            mp_dtype dtype, bool wide);
 /* What of a node's value is stored in an array; leaves where it does not

@@ -246,6 +246,7 @@ static void load(mp_emit *e, const mp_node *node)
         const char *offsets = offset_at(e, node, true);
         raw = mp__emit_gather(e, node, "", data_of(e, array), offsets, element);
     }
+    raw = mp__emit_swap(e, raw, dtype, param_of(e, array)->swapped, wide);
     if (wide)
         e->raw[node->id] = raw;
     mp__emit_set(e, node, mp__emit_widen(e, node, raw, dtype, wide), wide);
@@ -337,6 +338,8 @@ static void store_one(mp_emit *e, const mp_node *node, mp_dtype dtype)
     const char *go_on = mp__emit_new_label(e);
     const char *offset = offset_at(e, node, false);
     const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, false);
+    raw = mp__emit_swap(e, raw, dtype, param_of(e, node->args[0])->swapped,
+                        false);
     if (node->mask != NULL) {
         const char *body = mp__emit_new_label(e);
         mp__emit_branch(e, mp__emit_use(e, node->mask, true), body, go_on);
@@ -359,6 +362,7 @@ static void store(mp_emit *e, const mp_node *node)
         return;
     }
     const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, true);
+    raw = mp__emit_swap(e, raw, dtype, param_of(e, array)->swapped, true);
     if (mp__emit_is_run(e, node)) {
         store_run(e, node, raw, dtype);
         return;

@@ -23,6 +23,29 @@ static const char *cast(mp_emit *e, const char *op, const char *from,
     return mp__emit_let(e, "%s %s %s to %s", op, from, value, to);
 }
 
+/* ---- byte order --------------------------------------------------------- */
+
+const char *mp__emit_swap(mp_emit *e, const char *raw, mp_dtype dtype,
+                          bool swapped, bool wide)
+{
+    int bits = 8 * mp_dtype_size(dtype), lanes = wide ? e->lanes : 1;
+    if (!swapped || bits == 8)
+        return raw;
+    const char *from = mp__emit_raw_type(e, dtype, wide);
+    const char *type = mp__write_text(e->unit, "i%d", bits);
+    const char *name = mp__write_text(e->unit, "i%d", bits);
+    if (lanes > 1) {
+        name = mp__write_text(e->unit, "v%d%s", lanes, type);
+        type = mp__emit_vector_of(e, type);
+    }
+    mp__emit_declare(e, mp__write_text(e->unit, "declare %s @llvm.bswap.%s(%s)",
+                                       type, name, type));
+    raw = cast(e, "bitcast", from, raw, type);
+    raw =
+        mp__emit_let(e, "call %s @llvm.bswap.%s(%s %s)", type, name, type, raw);
+    return cast(e, "bitcast", type, raw, from);
+}
+
 /* ---- reading ------------------------------------------------------------ */
 
 const char *mp__emit_widen(mp_emit *e, const mp_node *node, const char *raw,

@@ -213,7 +213,11 @@ void mp__emit_param(mp_emit *e, const mp_node *node)
                 mp__emit_let(e, "load %s, ptr %s, align 1", element,
                              item_address(e, operand, p->layout, p->dtype));
     }
-    mp__emit_set(e, node, param_value(e, node), each && e->lanes > 1);
+    bool wide = each && e->lanes > 1;
+    if (p->kind == MP_PARAM_ELEMENT)
+        e->raw[node->id] =
+            mp__emit_swap(e, e->raw[node->id], p->dtype, p->swapped, wide);
+    mp__emit_set(e, node, param_value(e, node), wide);
 }
 
 void mp__emit_elements(mp_emit *e)
@@ -356,9 +360,11 @@ void mp__emit_results(mp_emit *e)
      * an input does, and the interpreter reads it again after a failure. */
     for (int k = 0; map && k < e->nresults; k++) {
         const mp_node *node = e->results[k];
-        raw[k] = mp__emit_narrow(e, node, node->args[0],
-                                 e->spec->outputs[node->as.index].dtype,
+        const mp_output *output = &e->spec->outputs[node->as.index];
+        raw[k] = mp__emit_narrow(e, node, node->args[0], output->dtype,
                                  e->lanes > 1);
+        raw[k] = mp__emit_swap(e, raw[k], output->dtype, output->swapped,
+                               e->lanes > 1);
     }
     for (int k = 0; k < e->nresults; k++) {
         if (map)

@@ -35,7 +35,7 @@ static void add_param(key *k, const mp_param *p)
     add_byte(k, (int)p->kind);
     switch (p->kind) {
     case MP_PARAM_ELEMENT:
-        add_byte(k, (int)p->dtype);
+        add_byte(k, (int)p->dtype + 64 * p->swapped);
         add_byte(k, (int)p->layout);
         return;
     case MP_PARAM_UNIFORM:
@@ -43,12 +43,12 @@ static void add_param(key *k, const mp_param *p)
         add_byte(k, (int)p->scalar);
         return;
     case MP_PARAM_ARRAY:
-        add_byte(k, (int)p->dtype);
+        add_byte(k, (int)p->dtype + 64 * p->swapped);
         add_byte(k, p->rank);
         add_byte(k, p->packed + 2 * p->readonly);
         return;
     case MP_PARAM_CORE:
-        add_byte(k, (int)p->dtype);
+        add_byte(k, (int)p->dtype + 64 * p->swapped);
         add_byte(k, p->rank);
         add_byte(k, p->packed + 2 * p->readonly + 4 * (int)p->layout);
         return;
@@ -73,7 +73,8 @@ static void make_key(key *k, const mp_spec *spec)
     add_byte(k, spec->noutputs);
     for (int i = 0; i < spec->noutputs; i++) {
         add_byte(k, spec->outputs[i].open);
-        add_byte(k, (int)spec->outputs[i].dtype);
+        add_byte(k,
+                 (int)spec->outputs[i].dtype + 64 * spec->outputs[i].swapped);
         add_byte(k, (int)spec->outputs[i].layout);
     }
 }

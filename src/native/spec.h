@@ -30,6 +30,7 @@ typedef struct mp_param {
     mp_param_kind kind;
     mp_kind scalar;   /* UNIFORM and ACC: NIL, BOOL, INT or FLOAT */
     mp_dtype dtype;   /* ELEMENT, ARRAY and CORE */
+    bool swapped;     /* likewise: in the other byte order */
     mp_layout layout; /* ELEMENT; CORE: of the arrays' first elements */
     int rank;         /* ARRAY and CORE: 1 to MP_NATIVE_RANK */
     bool packed;      /* ARRAY and CORE: elements of the last dimension are */
@@ -46,6 +47,7 @@ typedef struct mp_param {
 typedef struct mp_output {
     bool open;        /* no dtype is given: inference decides, and sets it */
     mp_dtype dtype;   /* of what is stored */
+    bool swapped;     /* in the other byte order */
     mp_layout layout; /* PACKED or STRIDED */
 } mp_output;
 

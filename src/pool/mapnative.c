@@ -26,11 +26,12 @@ static const char *describe_input(const mp_map_job *map, int k, mp_param *param)
         return mp__tier_param(map->job.args.arg[k].value, param)
                    ? NULL
                    : "strings are not compiled";
-    const char *obstacle = mp__tier_obstacle(o->dtype, o->swapped);
+    const char *obstacle = NULL;
     if (o->role == MP_ARRAY)
         obstacle = mp__tier_array(o->core, MP_PARAM_CORE, param);
     else
-        *param = (mp_param){.kind = MP_PARAM_ELEMENT, .dtype = o->dtype};
+        *param = (mp_param){
+            .kind = MP_PARAM_ELEMENT, .dtype = o->dtype, .swapped = o->swapped};
     param->layout = layout_of(&map->loop, o);
     return obstacle;
 }
@@ -49,9 +50,10 @@ static const char *describe_output(const mp_map_job *map, int k, mp_spec *spec)
     }
     spec->outputs[spec->noutputs++] = (mp_output){
         .dtype = o->dtype,
+        .swapped = o->swapped,
         .layout = layout == MP_LAYOUT_PACKED ? layout : MP_LAYOUT_STRIDED,
     };
-    return mp__tier_obstacle(o->dtype, o->swapped);
+    return NULL;
 }
 
 /* A vector that is mostly empty takes as long as a full one. */
@@ -177,14 +179,14 @@ mp_status mp__map_native(struct mp_worker *worker, mp_job *job, mp_error *err)
 /* The dtype of floats that are returned: the widest among the arguments. */
 static mp_dtype widest_float(const mp_spec *spec)
 {
-    mp_dtype widest = MP_FLOAT16;
+    mp_dtype widest = MP_BOOL;
     for (int k = 0; k < spec->nparams; k++) {
         const mp_param *param = &spec->params[k];
         if ((param->kind == MP_PARAM_ELEMENT || param->kind == MP_PARAM_CORE) &&
             param->dtype > widest)
             widest = param->dtype;
     }
-    return widest == MP_FLOAT16 ? MP_FLOAT64 : widest;
+    return widest < MP_FLOAT16 ? MP_FLOAT64 : widest;
 }
 
 /* An argument, or an output that is filled, by its type. */
@@ -197,8 +199,10 @@ static const char *describe_type(const mp_arg *arg, int ncore, mp_param *param)
         return "an argument has too few dimensions for the signature";
     mp_view core = *arg->view;
     if (ncore == 0) {
-        *param = (mp_param){.kind = MP_PARAM_ELEMENT, .dtype = core.dtype};
-        return mp__tier_obstacle(core.dtype, core.swapped);
+        *param = (mp_param){.kind = MP_PARAM_ELEMENT,
+                            .dtype = core.dtype,
+                            .swapped = core.swapped};
+        return NULL;
     }
     for (int d = 0; d < ncore; d++) {
         core.shape[d] = core.shape[core.ndim - ncore + d];

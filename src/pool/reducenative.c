@@ -33,9 +33,10 @@ static const char *param_of(const mp_arg *arg, mp_layout layout,
     *param = (mp_param){
         .kind = MP_PARAM_ELEMENT,
         .dtype = arg->view->dtype,
+        .swapped = arg->view->swapped,
         .layout = layout,
     };
-    return mp__tier_obstacle(arg->view->dtype, arg->view->swapped);
+    return NULL;
 }
 
 const char *mp__reduce_param(const mp_reduce_job *reduce, int k,

@@ -20,13 +20,6 @@ bool mp__tier_param(mp_value value, mp_param *param)
     return value.kind != MP_KIND_STRING;
 }
 
-const char *mp__tier_obstacle(mp_dtype dtype, bool swapped)
-{
-    if (swapped)
-        return "arrays in the other byte order are not compiled";
-    return dtype == MP_FLOAT16 ? "arrays of float16 are not compiled" : NULL;
-}
-
 const char *mp__tier_array(const mp_view *view, mp_param_kind kind,
                            mp_param *param)
 {
@@ -40,12 +33,13 @@ const char *mp__tier_array(const mp_view *view, mp_param_kind kind,
     *param = (mp_param){
         .kind = kind,
         .dtype = view->dtype,
+        .swapped = view->swapped,
         .rank = view->ndim,
         .packed = stride == mp_dtype_size(view->dtype) ||
                   view->shape[view->ndim - 1] <= 1,
         .readonly = view->readonly,
     };
-    return mp__tier_obstacle(view->dtype, view->swapped);
+    return NULL;
 }
 
 const char *mp__tier_forbidden(const mp_pool *pool)

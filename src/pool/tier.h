@@ -11,9 +11,6 @@
  * code cannot have it. */
 bool mp__tier_param(mp_value value, mp_param *param);
 
-/* Why compiled code cannot have elements that are laid out so, or NULL. */
-const char *mp__tier_obstacle(mp_dtype dtype, bool swapped);
-
 /* Describes an argument that is an array of that kind; what is against it, or
  * NULL. */
 const char *mp__tier_array(const mp_view *view, mp_param_kind kind,

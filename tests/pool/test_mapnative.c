@@ -396,9 +396,8 @@ static void the_oldest_code_goes(void **data)
             mp_view a = vector(cells, (mp_dtype)dtype, 10);
             t.args[0].view = &a;
             t.native.lanes = lanes;
-            bool native = run(&t, *data);
-            assert_int_equal(native, dtype != MP_FLOAT16);
-            calls += native;
+            assert_true(run(&t, *data));
+            calls++;
         }
     }
     assert_int_equal(t.fake.compiled, calls);
@@ -508,11 +507,11 @@ static void types_are_told_without_code(void **data)
         assert_int_equal(nouts, 1);
         assert_int_equal(dtypes[0], MP_FLOAT32);
     }
-    a.swapped = true;
+    t.args[1].value = (mp_value){.kind = MP_KIND_STRING, .as.s = {"text", 4}};
     assert_ok(mp_map_types(*data, &t.spec, &nouts, dtypes, &why, &t.err),
               &t.err);
     assert_int_equal(nouts, -1);
-    assert_non_null(strstr(why.what, "byte order"));
+    assert_non_null(strstr(why.what, "strings"));
     end(&t, data);
 }
 

@@ -126,12 +126,6 @@ static void what_is_not_for_the_frame_is_refused(void **data)
     t.b.ndim = 0;
     assert_false(run(&t, *data));
     t.b.ndim = 1;
-    t.b.swapped = true;
-    assert_false(run(&t, *data));
-    t.b.swapped = false;
-    t.a.dtype = MP_FLOAT16;
-    assert_false(run(&t, *data));
-    t.a.dtype = MP_FLOAT64;
     t.args[1] =
         (mp_arg){.value = {.kind = MP_KIND_STRING, .as.s = {"text", 4}}};
     assert_false(run(&t, *data));

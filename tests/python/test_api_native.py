@@ -250,7 +250,6 @@ class TestChoice:
             lambda: pool.map(STRING, 1),
             lambda: pool.map(moonpool.kernel(STRING), np.ones(3), out=np.ones(3)),
             lambda: pool.run("function(i, s) end", 10, "text"),
-            lambda: pool.map(SOURCE, np.ones(3, np.float16), 1),
             lambda: pool.map_async(STRING, np.ones(3)).result(),
         ):
             with pytest.raises(RuntimeError, match="cannot be compiled"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-DTYPES = ("f8", "f8", "f8", "f4", "i8", "i8", "i4", "i2", "i1", "u1", "u2", "u4", "u8", "?")
+DTYPES = tuple("f8 f8 f8 f8 f4 f2 i8 i8 i8 i4 i2 i1 u1 u2 u4 u8 ? >f8 >f4 >f2 >i8 >u4 >i2".split())
 SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 40)
 INTS = (0, 1, -1, 2, 3, 5, 7, 63, 64, -64, 255, 1 << 31, (1 << 53) + 1, (1 << 63) - 1, -(1 << 63))
 FLOATS = ("0.0", "-0.0", "1.0", "0.5", "-1.5", "0.1", "3.0", "1e300", "5e-324", "2.0^53", "1e18")
@@ -347,15 +347,17 @@ end
 
 
 def _kind(code: str) -> str:
-    return {"f": "float", "?": "bool"}.get(code[0], "int")
+    return {"f": "float", "?": "bool"}.get(code.lstrip(">")[0], "int")
 
 
 def _array(rng: random.Random, code: str, size: int) -> np.ndarray:
     values = np.random.default_rng(rng.randrange(1 << 32))
     kind = np.dtype(code).kind
     if kind == "f":
-        array = (values.standard_normal(size) * 10.0 ** values.integers(-2, 3, size)).astype(code)
         with np.errstate(over="ignore"):
+            array = (values.standard_normal(size) * 10.0 ** values.integers(-2, 3, size)).astype(
+                code
+            )
             for k in range(size):
                 if rng.random() < 0.15:
                     array[k] = rng.choice(SPECIALS)
