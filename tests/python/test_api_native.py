@@ -329,7 +329,7 @@ class TestLooking:
         assert kernel.native("f8", np.float32)
         assert kernel.native(float, "i4")
         assert not moonpool.kernel(STRING).native("f8")
-        assert not kernel.native("f2", "f8")
+        assert kernel.native("f2", "f8")
         run = moonpool.kernel("function(i, j, a) a[i][j] = i end")
         assert run.native("f8[:, :]", ndim=2)
         assert moonpool.kernel("function(i, a, s) a[i] = s end").native("f4[:]", float)
