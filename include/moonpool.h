@@ -193,6 +193,11 @@ MP_API mp_status mp_kernel_new(const char *source, size_t size,
 MP_API mp_kernel *mp_kernel_retain(mp_kernel *kernel);
 MP_API void mp_kernel_release(mp_kernel *kernel);
 
+/* Gives back what has been compiled of a kernel, as before its last use: a
+ * worker may keep the kernel itself for a while. What jobs run goes with them.
+ * Any thread. */
+MP_API void mp_kernel_forget(mp_kernel *kernel);
+
 MP_API const char *mp_kernel_source(const mp_kernel *kernel, size_t *size);
 MP_API const char *mp_kernel_name(const mp_kernel *kernel);
 
@@ -290,6 +295,11 @@ typedef enum mp_isa {
 /* The best that this machine has. */
 MP_API mp_isa mp_isa_host(void);
 MP_API const char *mp_isa_name(mp_isa isa);
+
+/* What tells this CPU from others, for which the best code may be another: a
+ * text, or "" where nothing is known of it. */
+#define MP_CPU_SIZE 256
+MP_API void mp_isa_cpu(char text[MP_CPU_SIZE]);
 
 /* Machine code. */
 typedef struct mp_code {

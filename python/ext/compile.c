@@ -4,10 +4,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "native/object.h"
+
 /* ---- the attic ---------------------------------------------------------- */
 
-/* What keeps compiled code in memory, as the C library knows it. */
+/* What keeps compiled code in memory, as the C library knows it: pages of its
+ * own, or an object of Python's. */
 typedef struct code {
+    mp_object *linked; /* owned, or NULL: then there is the rest */
     struct code *next; /* in the attic */
     mpy_attic *attic;  /* one reference */
     PyObject *object;  /* strong */
@@ -64,6 +68,11 @@ void mpy_attic_drop(mpy_attic *attic)
 static void release(void *handle)
 {
     code *c = handle;
+    if (c->linked != NULL) {
+        mp_object_free(c->linked);
+        free(c);
+        return;
+    }
     c->next = atomic_load_explicit(&c->attic->first, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&c->attic->first, &c->next, c,
                                                   memory_order_release,
@@ -73,7 +82,8 @@ static void release(void *handle)
 
 /* ---- compiling ---------------------------------------------------------- */
 
-/* Calls moonpool._native.compile_ir(); new reference, or NULL. */
+/* Calls moonpool._native.compile_ir(): an object file, as bytes. New
+ * reference, or NULL. */
 static PyObject *call_compiler(const char *ir, size_t size, mp_isa isa)
 {
     PyObject *module = PyImport_ImportModule("moonpool._native");
@@ -85,22 +95,52 @@ static PyObject *call_compiler(const char *ir, size_t size, mp_isa isa)
     return result;
 }
 
-/* Takes (address, object) over. */
-static mp_status take_code(mpy_compiling *c, PyObject *result, mp_code *out)
+/* Links by moonpool._native.link(), which says what keeps the code. */
+static mp_status link_by_python(mpy_compiling *c, PyObject *file, code *made,
+                                mp_code *out)
 {
     unsigned long long address;
-    PyObject *object;
-    if (!PyArg_ParseTuple(result, "KO:compile_ir", &address, &object))
+    PyObject *object, *result = NULL;
+    PyObject *module = PyImport_ImportModule("moonpool._native");
+    if (module != NULL)
+        result = PyObject_CallMethod(module, "link", "O", file);
+    Py_XDECREF(module);
+    if (result == NULL ||
+        !PyArg_ParseTuple(result, "KO:link", &address, &object)) {
+        Py_XDECREF(result);
         return MP_VALUE;
-    code *made = malloc(sizeof *made);
+    }
+    made->attic = mpy_attic_retain(c->state->attic);
+    made->object = Py_NewRef(object);
+    Py_DECREF(result);
+    *out = (mp_code){.address = (uintptr_t)address, .handle = made};
+    return MP_OK;
+}
+
+/* Links an object file; an exception where it fails. */
+static mp_status take_code(mpy_compiling *c, PyObject *file, mp_code *out)
+{
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(file, &bytes, &size) < 0)
+        return MP_VALUE;
+    code *made = calloc(1, sizeof *made);
     if (made == NULL) {
         PyErr_NoMemory();
         return MP_NO_MEMORY;
     }
-    made->attic = mpy_attic_retain(c->state->attic);
-    made->object = Py_NewRef(object);
-    *out = (mp_code){.address = (uintptr_t)address, .handle = made};
-    return MP_OK;
+    mp_error err;
+    mp_status status = mp_object_link(bytes, (size_t)size, &made->linked, &err);
+    if (status == MP_OK)
+        *out = (mp_code){.address = mp_object_address(made->linked),
+                         .handle = made};
+    else if (status == MP_VALUE)
+        status = link_by_python(c, file, made, out);
+    else
+        PyErr_NoMemory();
+    if (status != MP_OK)
+        free(made);
+    return status;
 }
 
 /* What an exception means: where LLVM is missing or at a loss, the kernel runs

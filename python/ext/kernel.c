@@ -103,10 +103,13 @@ static void kernel_dealloc(PyObject *object)
 {
     mpy_kernel *self = (mpy_kernel *)object;
     mpy_attic *attic = self->attic;
-    if (self->kernel != NULL)
+    if (self->kernel != NULL) {
+        /* Workers may have the kernel for a while, but nobody its code. */
+        mp_kernel_forget(self->kernel);
         mp_kernel_release(self->kernel);
+    }
     Py_XDECREF(self->signature);
-    /* Mostly nobody else had the kernel, and its code is in the attic now. */
+    /* Its code may be in the attic now. */
     if (attic != NULL)
         mpy_attic_sweep(attic);
     mpy_attic_drop(attic);

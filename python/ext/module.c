@@ -128,6 +128,13 @@ static int add_lanes(PyObject *module)
     return result;
 }
 
+static int add_cpu(PyObject *module)
+{
+    char text[MP_CPU_SIZE];
+    mp_isa_cpu(text);
+    return PyModule_AddStringConstant(module, "cpu", text);
+}
+
 static int module_exec(PyObject *module)
 {
     mpy_state *state = PyModule_GetState(module);
@@ -137,7 +144,7 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
-        add_lanes(module) < 0 ||
+        add_lanes(module) < 0 || add_cpu(module) < 0 ||
         PyModule_AddStringConstant(module, "isa", mp_isa_name(mp_isa_host())) <
             0)
         return -1;

@@ -1,6 +1,7 @@
 """`python -m moonpool`: what is installed, and what it finds on this machine.
 
-`python -m moonpool explain FILE --types f8,f8` tells what becomes of a kernel.
+`python -m moonpool explain FILE --types f8,f8` tells what becomes of a kernel,
+`python -m moonpool cache --clear` removes object code from the disk.
 """
 
 from __future__ import annotations
@@ -66,6 +67,34 @@ def _native_tier() -> str:
     return f"available: {isa}, {at_once}{narrowed}, by {compiler}"
 
 
+def _megabytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"
+
+
+def _cached() -> str:
+    """Return where object code is kept, and how much; or why it is not."""
+    from moonpool import _cache
+
+    try:
+        used = _cache.usage()
+    except _cache.OffError as error:
+        return f"off: {error}"
+    files = "1 kernel" if used.files == 1 else f"{used.files} kernels"
+    return f"{used.directory}: {files}, {_megabytes(used.size)} of {_megabytes(used.limit)}"
+
+
+def _clear() -> str:
+    """Remove all object code from the disk, and return what there was."""
+    from moonpool import _cache
+
+    try:
+        before = _cache.clear()
+    except _cache.OffError as error:
+        return f"off: {error}"
+    files = "1 kernel" if before.files == 1 else f"{before.files} kernels"
+    return f"{before.directory}: {files} removed"
+
+
 def _overview() -> None:
     workers, why = _core.worker_count()
     rows = [
@@ -78,6 +107,7 @@ def _overview() -> None:
         ("SIMD", _simd()),
         ("interpreted tier", "available"),
         ("native tier", _native_tier()),
+        ("cache", _cached()),
     ]
     for name, value in rows:
         print(f"{name:<17} {value}")
@@ -160,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--isa", choices=("scalar", "sse2", "avx2", "avx512"))
     explain.add_argument("--strict", action="store_true")
     explain.add_argument("--fastmath", action="store_true")
+    cache = commands.add_parser("cache", help="object code on disk: where, and how much")
+    cache.add_argument("--clear", action="store_true", help="remove all of it")
     return parser
 
 
@@ -169,6 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command is None:
             _overview()
+        elif options.command == "cache":
+            print(_clear() if options.clear else _cached())
         else:
             print(_explain(options).rstrip("\n"))
     except (OSError, RuntimeError, TypeError, ValueError, moonpool.LuaError) as error:

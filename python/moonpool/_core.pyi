@@ -6,6 +6,7 @@ from typing_extensions import disjoint_base
 
 __version__: Final[str]
 isa: Final[str]
+cpu: Final[str]
 lanes: Final[dict[str, int]]
 
 @disjoint_base

@@ -1,8 +1,9 @@
-"""LLVM IR text to machine code in memory, by llvmlite.
+"""LLVM IR text to object code, by llvmlite.
 
 All that differs between versions of llvmlite is here. llvmlite is imported
 when it is needed: it takes longer than the rest of the package.
 
+The extension links object code, where it knows the machine; elsewhere LLVM does.
 One of llvmlite's just-in-time compilers keeps a little of each library that it
 has ever linked, though the code itself is gone with its `Code`. So it is
 replaced after some hundred, and freed when the last code of it is.
@@ -10,7 +11,6 @@ replaced after some hundred, and freed when the last code of it is.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import sys
@@ -56,39 +56,31 @@ class CompilerError(RuntimeError):
 
 
 class Code:
-    """A compiled function; its memory is given back with the object.
+    """A function that LLVM has linked; nobody may run it after the object.
+
+    Its memory is given back before the next one is linked: what is collected
+    may be collected anywhere, and Ctrl-C may end a destructor.
 
     Attributes
     ----------
     address : int
         Of the function `kernel`.
-    object_bytes : bytes
-        What `load_object` makes the same code of, on such a machine.
     """
 
-    def __init__(self, jit: Any, tracker: Any, object_bytes: bytes) -> None:
-        self._tracker = tracker
-        self._jit = jit
+    def __init__(self, jit: Any, tracker: Any) -> None:
+        self._parts = (tracker, jit)
         self.address: int = tracker["kernel"]
-        self.object_bytes = object_bytes
-
-    def close(self) -> None:
-        """Give the memory back: nobody may run the code any more."""
-        with _lock:
-            tracker, self._tracker = self._tracker, None
-            if tracker is not None:
-                tracker.close()
-            # Not before its code.
-            self._jit = None
 
     def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if not finalizing():
-            self.close()
+            _dropped.append(self._parts)
             return
         # llvmlite may be gone before its objects: they are left to the process.
-        for one in (self._tracker, self._jit):
-            if one is not None:
-                one.detach()
+        for one in self._parts:
+            one.detach()
+
+
+_dropped: list[tuple[Any, Any]] = []
 
 
 class _Compiler:
@@ -118,10 +110,12 @@ class _Compiler:
         self._machines: dict[str, Any] = {}
         self._passes: dict[str, Any] = {}
         self._addresses: dict[str, int] = {}
-        self._libraries = [ctypes.CDLL(None), *_load("libm.so.6", "libmvec.so.1")]
+        self._libraries = _load(None, "libm.so.6", "libmvec.so.1")
         self._jit: Any = None
         self._linked = 0
         # What it holds is never freed: at the end llvmlite may be gone before it.
+        import ctypes
+
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     # ---- parts -------------------------------------------------------------
@@ -142,8 +136,10 @@ class _Compiler:
         llvm = self.llvm
         cpu, features = self.target(isa)
         target = llvm.Target.from_triple(llvm.get_process_triple())
+        # Constants next to the code, where that is known to be linked so.
+        reloc, model = ("pic", "small") if _is_x86() else ("default", "jitdefault")
         return target.create_target_machine(
-            cpu=cpu, features=features, opt=2, reloc="default", codemodel="jitdefault"
+            cpu=cpu, features=features, opt=2, reloc=reloc, codemodel=model
         )
 
     def machine(self, isa: str) -> Any:
@@ -201,6 +197,8 @@ class _Compiler:
 
     def address(self, name: str) -> int:
         """Return where a function of C's libraries is, or 0."""
+        import ctypes
+
         if name not in self._addresses:
             self._addresses[name] = 0
             for library in self._libraries:
@@ -225,12 +223,18 @@ class _Compiler:
         self.optimize(module, isa)
         return module
 
-    def compile(self, ir: str, isa: str) -> Code:
-        """Return the code of IR text."""
-        return self.link(self.machine(isa).emit_object(self.optimized(ir, isa)))
+    def compile(self, ir: str, isa: str) -> bytes:
+        """Return the object code of IR text."""
+        data: bytes = self.machine(isa).emit_object(self.optimized(ir, isa))
+        return data
 
     def link(self, data: bytes) -> Code:
         """Return the code of an object file."""
+        while _dropped:
+            tracker, jit = _dropped.pop()
+            tracker.close()
+            # Not before its code.
+            del jit
         builder = self.llvm.JITLibraryBuilder().add_object_img(data)
         for name in (*_MEMORY, *_MATH, *_VECTOR):
             if name.encode() + b"\0" in data and self.address(name):
@@ -244,14 +248,16 @@ class _Compiler:
             tracker = builder.link(self._jit, f"kernel{self._linked}")
         except RuntimeError as error:
             raise CompilerError(f"the code cannot be linked: {error}") from error
-        return Code(self._jit, tracker, data)
+        return Code(self._jit, tracker)
 
 
 _compiler: list[_Compiler] = []
 
 
-def _load(*names: str) -> list[ctypes.CDLL]:
-    """Return the libraries that are there."""
+def _load(*names: str | None) -> list[Any]:
+    """Return the libraries that are there; None is the process itself."""
+    import ctypes
+
     libraries = []
     for name in names:
         try:
@@ -288,8 +294,8 @@ def target(isa: str) -> tuple[str, str, str]:
     return (f"llvmlite {compiler.version}, LLVM {llvm}", *compiler.target(isa))
 
 
-def compile_ir(ir: str, isa: str) -> Code:
-    """Return the code of the function `kernel` of LLVM IR text.
+def compile_ir(ir: str, isa: str) -> bytes:
+    """Return the object code of LLVM IR text that defines the function `kernel`.
 
     Parameters
     ----------
@@ -307,8 +313,8 @@ def compile_ir(ir: str, isa: str) -> Code:
         return compiler.compile(ir, isa)
 
 
-def load_object(data: bytes) -> Code:
-    """Return the code that `object_bytes` of another `Code` holds."""
+def link(data: bytes) -> Code:
+    """Return the code of an object file, linked by LLVM."""
     compiler = _get()
     with _lock:
         return compiler.link(data)

@@ -13,7 +13,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from moonpool import _core, _llvm, _tier
+from moonpool import _cache, _core, _llvm, _tier
 from moonpool._arrays import dtype_code
 from moonpool._errors import PerformanceWarning
 
@@ -37,8 +37,8 @@ def available() -> bool:
     return find_spec("llvmlite") is not None
 
 
-def compile_ir(ir: bytes, isa: str) -> tuple[int, object]:
-    """Compile LLVM IR text; called by the extension.
+def compile_ir(ir: bytes, isa: str) -> bytes:
+    """Compile LLVM IR text, or find what has been; called by the extension.
 
     Parameters
     ----------
@@ -49,28 +49,50 @@ def compile_ir(ir: bytes, isa: str) -> tuple[int, object]:
 
     Returns
     -------
-    address : int
-        Of the function.
-    code : object
-        What keeps it in memory.
+    bytes
+        An object file.
 
     Raises
     ------
     Exception
         Where this machine cannot have the code: the kernel runs interpreted.
     """
+    return _undisturbed(lambda: _find_or_compile(ir, isa))
+
+
+def _find_or_compile(ir: bytes, isa: str) -> bytes:
     if not available():
         raise ImportError(MISSING)
-    code = _undisturbed(lambda: _llvm.compile_ir(ir.decode(), isa))
-    return code.address, code
+    name = _cache.key(ir, isa)
+    found = None if name is None else _cache.load(name)
+    if found is None:
+        found = _llvm.compile_ir(ir.decode(), isa)
+        if name is not None:
+            _cache.store(name, found)
+    return found
+
+
+def link(code: bytes) -> tuple[int, object]:
+    """Link an object file that the extension cannot; called by it.
+
+    Returns
+    -------
+    address : int
+        Of the function `kernel`.
+    code : object
+        What keeps it in memory.
+    """
+    linked = _undisturbed(lambda: _llvm.link(code))
+    return linked.address, linked
 
 
 def _undisturbed(call: Callable[[], T]) -> T:
-    """Call LLVM in a thread of its own, where no handler of a signal runs.
+    """Call the compiler in a thread of its own, where no handler of a signal runs.
 
-    What Ctrl-C raises in the midst of llvmlite, or of its import, leaves it in
-    an undefined state. So it is raised here, and the compiler comes to its end
-    alone. A `threading.Thread` would not do: what is raised while one starts
+    What Ctrl-C raises in the midst of llvmlite leaves it in an undefined state,
+    and in the midst of an import, or only the search for a module, it may leave
+    the interpreter's import lock taken. So it is raised here, and the compiler
+    comes to its end alone. A `threading.Thread` would not do: what is raised while one starts
     may leave a lock of its own taken, for which the thread waits for ever.
     """
     if threading.current_thread() is not threading.main_thread():

@@ -290,6 +290,15 @@ mp_kernel *mp_kernel_retain(mp_kernel *kernel)
     return kernel;
 }
 
+void mp_kernel_forget(mp_kernel *kernel)
+{
+    /* Acquire: what it points to was made by another thread. */
+    mp_kernel_extra *extra =
+        atomic_load_explicit(&kernel->extra, memory_order_acquire);
+    if (extra != NULL)
+        extra->forget(extra);
+}
+
 void mp_kernel_release(mp_kernel *kernel)
 {
     /* Release, then acquire: the last one sees what the others did. */

@@ -14,6 +14,7 @@
 /* What another layer keeps with a kernel: the beginning of its own struct. */
 typedef struct mp_kernel_extra {
     void (*free)(struct mp_kernel_extra *extra);
+    void (*forget)(struct mp_kernel_extra *extra); /* keeps it, but empty */
 } mp_kernel_extra;
 
 struct mp_kernel {

@@ -112,14 +112,33 @@ static void free_entry(entry *e)
     free(e);
 }
 
+static void free_entries(entry *first)
+{
+    while (first != NULL) {
+        entry *e = first;
+        first = e->next;
+        free_entry(e);
+    }
+}
+
+/* What a fork() left of the parent's cache is as it is. */
+static void natives_forget(mp_kernel_extra *extra)
+{
+    natives *n = (natives *)extra;
+    if (n->process != getpid())
+        return;
+    pthread_mutex_lock(&n->lock);
+    entry *first = n->first;
+    n->first = NULL;
+    n->count = 0;
+    pthread_mutex_unlock(&n->lock);
+    free_entries(first);
+}
+
 static void natives_free(mp_kernel_extra *extra)
 {
     natives *n = (natives *)extra;
-    while (n->first != NULL) {
-        entry *e = n->first;
-        n->first = e->next;
-        free_entry(e);
-    }
+    free_entries(n->first);
     pthread_mutex_destroy(&n->lock);
     free(n);
 }
@@ -141,6 +160,7 @@ static natives *natives_of(mp_kernel *kernel, mp_error *err)
             return NULL;
         }
         n->extra.free = natives_free;
+        n->extra.forget = natives_forget;
         n->process = process;
         if (atomic_compare_exchange_strong_explicit(
                 &kernel->extra, &extra, &n->extra, memory_order_acq_rel,

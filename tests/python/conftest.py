@@ -109,3 +109,11 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(
             f"MOONPOOL_NATIVE={DEFAULT_TIER}: {Ran.native:,} of {Ran.items:,} items were compiled"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory):
+    """Keep the tests' object code apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "MOONPOOL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -404,9 +404,42 @@ class TestLooking:
         assert tiers == {"native"}
 
 
-def test_code_goes_with_its_kernel(pool):
+def test_code_goes_with_its_kernel(run_python):
+    """Though workers keep a kernel that they have interpreted."""
+    run_python(
+        """
+        import gc
+        import numpy as np
+        import moonpool
+
+        def executable():
+            size = 0
+            with open("/proc/self/maps") as maps:
+                for line in maps:
+                    place, rights, _, _, inode, *name = line.split()
+                    if "x" in rights and inode == "0" and not name:
+                        first, last = place.split("-")
+                        size += int(last, 16) - int(first, 16)
+            return size
+
+        with moonpool.Pool(2, native="require") as pool:
+            pool.map("function(x) return x end", 1)
+            before = executable()
+            for i in range(20):
+                kernel = moonpool.kernel(f"function(x) return math.floor(x) + {i} end")
+                # Infinity has no floor that is an integer: it is interpreted.
+                assert pool.map(kernel, [1.0, np.inf])[0] == 1 + i
+                assert executable() > before
+                del kernel
+                gc.collect()
+                # A worker may still be on its way out of the job.
+                assert executable() <= before + 3 * 8192
+        """
+    )
+
+
+def test_code_that_llvm_links_goes_with_its_kernel(pool, monkeypatch):
     alive = []
-    compile_ir = _native.compile_ir
 
     class Counted:
         def __init__(self, code):
@@ -416,21 +449,26 @@ def test_code_goes_with_its_kernel(pool):
         def __del__(self):
             alive.pop()
 
-    def counting(ir, isa):
-        address, code = compile_ir(ir, isa)
+    files = []
+    compile_ir, link = _native.compile_ir, _native.link
+
+    def hidden(ir, isa):
+        files.append(compile_ir(ir, isa))
+        return b"not for the extension"
+
+    def counting(code):
+        assert code == b"not for the extension"
+        address, code = link(files.pop())
         return address, Counted(code)
 
-    _native.compile_ir = counting
-    try:
-        for i in range(20):
-            kernel = moonpool.kernel(f"function(x) return x + {i} end")
-            assert pool.map(kernel, np.ones(2))[0] == 1 + i
-            del kernel
-            gc.collect()
-            # A worker may still be on its way out of the job.
-            assert len(alive) <= 3
-    finally:
-        _native.compile_ir = compile_ir
+    monkeypatch.setattr(_native, "compile_ir", hidden)
+    monkeypatch.setattr(_native, "link", counting)
+    for i in range(20):
+        kernel = moonpool.kernel(f"function(x) return x + {i} end")
+        assert pool.map(kernel, np.ones(2))[0] == 1 + i
+        del kernel
+        gc.collect()
+        assert len(alive) <= 3
 
 
 @pytest.mark.interpreted

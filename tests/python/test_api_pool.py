@@ -1,6 +1,7 @@
 """Pools: arguments, life, limits, statistics, threads, signals."""
 
 import gc
+import itertools
 import json
 import math
 import os
@@ -483,14 +484,14 @@ def test_many_pools():
 def test_interrupts_at_random_instants():
     before = threads()
     chance = random.Random(0)
-    a, out = np.arange(200.0), np.zeros(200)
+    a, out, many = np.arange(200.0), np.zeros(200), np.arange(3000.0)
     kernel = "function(x) for i = 1, 20 do x = x + 1 end return x end"
-    # Interpreted: with kernels that compile among the calls a thread was left
-    # once; why is not known yet.
-    pool = moonpool.Pool(2, timeout=10, native="off")
+    serial = itertools.count()
+    pool = moonpool.Pool(2, timeout=10)
     calls = [
         lambda: pool.map(kernel, a),
         lambda: pool.map(kernel, a, out=out),
+        lambda: pool.map(f"function(x) return x + {next(serial)} end", many),
         lambda: pool.map_async(kernel, a).result(),
         lambda: pool.submit(kernel, 1).result(),
         lambda: pool.run("function(i, out) out[i] = i end", 200, out),
