@@ -255,6 +255,8 @@ typedef struct mp_worker_stats {
     int64_t states;      /* Lua states made, 1 unless one had to be replaced */
 } mp_worker_stats;
 
+/* Of a worker, from 0 on; or, after the last of them, of all threads that
+ * mp_shortcuts_map() was called on. */
 MP_API void mp_pool_stats(const mp_pool *pool, int worker,
                           mp_worker_stats *out);
 
@@ -269,7 +271,8 @@ typedef struct mp_span {
     double start, end;
 } mp_span;
 
-/* Copies at most `capacity` spans of `worker`; returns how many. */
+/* Copies at most `capacity` spans of `worker`, which is as in mp_pool_stats();
+ * returns how many. */
 MP_API int mp_pool_trace(const mp_pool *pool, int worker, mp_span *out,
                          int capacity);
 
@@ -452,6 +455,33 @@ MP_API mp_status mp_map_show(const mp_map_spec *spec,
                              const mp_native_options *options, mp_stage stage,
                              char **text, size_t *size, mp_refusal *refusal,
                              mp_error *err);
+
+/* What the latest small maps of a kernel have led to: compiled code that
+ * another map of the same types goes straight to, on the thread that asks for
+ * it. Belongs to who made it, who sees to it that one thread at a time uses it.
+ * It holds code, but not the kernel. */
+typedef struct mp_shortcuts mp_shortcuts;
+
+MP_API mp_status mp_shortcuts_new(mp_shortcuts **out, mp_error *err);
+MP_API void mp_shortcuts_free(mp_shortcuts *shortcuts);
+
+/* Runs an elementwise map at once, without a job, where that seems to take some
+ * microseconds at most: the kernel has been compiled for these types, and each
+ * operand lies in a row. True: it is done. False: mp_map_start() is to do it,
+ * or to say what is wrong with it; spec->first then says how many items it
+ * need not do any more, as it does before the call.
+ *
+ * Compiles nothing, waits for nothing, and does not fail. What could go on for
+ * long, a loop of the kernel's, is cut off after some thousand turns. */
+MP_API bool mp_shortcuts_map(mp_shortcuts *shortcuts, mp_pool *pool,
+                             mp_map_spec *spec,
+                             const mp_native_options *native);
+
+/* What a map without outputs returns, in so far as mp_shortcuts_map() is likely
+ * to run it: the shape, and as in mp_map_types(). False where it is not. */
+MP_API bool mp_shortcuts_types(mp_shortcuts *shortcuts, mp_pool *pool,
+                               const mp_map_spec *spec, mp_shape *shape,
+                               int *nouts, mp_dtype *dtypes);
 
 /* kernel(i, ...) for every index of `extent`, 1-based; the views arrive as
  * arrays that the kernel may read and write. What it returns is dropped. */

@@ -66,6 +66,24 @@ static void emit(const driving *d)
         fputs(out->ir, d->print);
 }
 
+static bool has_loops(const mp_func *func)
+{
+    for (int k = 0; k < func->norder; k++) {
+        if (func->order[k]->depth > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Each lane has its own tables. */
+static int64_t size_of_tables(const mp_func *func)
+{
+    int64_t size = 0;
+    for (int k = 0; k < func->nowns; k++)
+        size += func->owns[k]->size * (int64_t)sizeof(double);
+    return size * func->spec->lanes;
+}
+
 static void run(mp_unit *unit, void *ud)
 {
     driving *d = ud;
@@ -96,6 +114,8 @@ static void run(mp_unit *unit, void *ud)
     mp__mask_run(out->func);
     mp__ir_order(out->func);
     mp__ir_sweep(out->func);
+    out->loops = has_loops(out->func);
+    out->stack = size_of_tables(out->func);
     if (!go_on(d, MP_STAGE_MASK))
         return;
     emit(d);

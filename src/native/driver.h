@@ -13,6 +13,8 @@ struct mp_func;
 typedef struct mp_driven {
     mp_spec spec;         /* the one asked for, with outputs completed */
     struct mp_func *func; /* after MP_STAGE_BYTECODE */
+    bool loops;           /* after MP_STAGE_MASK: there is one in the kernel */
+    int64_t stack;        /* likewise: bytes of the tables that it makes */
     const char *ir;       /* after MP_STAGE_EMIT; a zero follows */
     size_t size;
 } mp_driven;

@@ -200,6 +200,8 @@ void mp__emit_table_op(mp_emit *e, const mp_node *node);
 int mp__emit_operand(const mp_emit *e, int param);
 /* What is loaded once, and what is given back at the end. */
 void mp__emit_prologue(mp_emit *e);
+/* How many turns all loops together make before one looks whether to stop. */
+#define MP_EMIT_POLL 4096
 void mp__emit_epilogue(mp_emit *e);
 
 /* ---- emit_vector.c ------------------------------------------------------ */

@@ -123,7 +123,7 @@ void mp__emit_prologue(mp_emit *e)
 {
     mp__emit_line(e, "%%count = load i64, ptr %%frame");
     mp__emit_line(e, "%%poll = alloca i64");
-    mp__emit_line(e, "store i64 0, ptr %%poll");
+    mp__emit_line(e, "store i64 %d, ptr %%poll", MP_EMIT_POLL);
     static const struct {
         const char *name, *type;
         size_t offset;

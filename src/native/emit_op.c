@@ -4,9 +4,6 @@
 #include "native/cost.h"
 #include "native/emit.h"
 
-/* What a loop passes before it looks whether to stop. */
-#define POLL_EVERY 4096
-
 static const char *float_type(mp_emit *e, bool wide)
 {
     return mp__emit_type(e, MP_TYPE_FLOAT, wide);
@@ -375,7 +372,7 @@ static void poll(mp_emit *e, const mp_node *node)
     const char *due = mp__emit_let(e, "icmp slt i64 %s, 0", left);
     mp__emit_rare(e, due, slow, go_on);
     mp__emit_label(e, slow);
-    mp__emit_line(e, "store i64 %d, ptr %%poll", POLL_EVERY);
+    mp__emit_line(e, "store i64 %d, ptr %%poll", MP_EMIT_POLL);
     look_at_flag(e, go_on);
     e->cost = 0;
 }

@@ -16,6 +16,8 @@ typedef struct mp_native {
     _Atomic int references;
     mp_native_code code; /* fixed after new; NULL: not compiled */
     int lanes;           /* fixed after new; items at once */
+    bool loops;          /* fixed after new; code may go on for long */
+    int64_t stack;       /* fixed after new; bytes that it needs for tables */
     void *handle;        /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
     int noutputs; /* fixed after new; -1: refused */

@@ -58,7 +58,8 @@ static void add_param(key *k, const mp_param *p)
     }
 }
 
-static void make_key(key *k, const mp_spec *spec)
+/* Without a compiler it is the types that are asked for. */
+static void make_key(key *k, const mp_spec *spec, const mp_compiler *compiler)
 {
     k->size = 0;
     add_byte(k, (int)spec->form);
@@ -76,6 +77,10 @@ static void make_key(key *k, const mp_spec *spec)
         add_byte(k,
                  (int)spec->outputs[i].dtype + 64 * spec->outputs[i].swapped);
         add_byte(k, (int)spec->outputs[i].layout);
+    }
+    if (compiler != NULL) {
+        add_bytes(k, &compiler->compile, sizeof compiler->compile);
+        add_bytes(k, &compiler->release, sizeof compiler->release);
     }
 }
 
@@ -306,6 +311,8 @@ static mp_status compile(const question *q, const mp_driven *driven,
     }
     native->code = (mp_native_code)code.address;
     native->lanes = q->spec->lanes;
+    native->loops = driven->loops;
+    native->stack = driven->stack;
     native->handle = code.handle;
     native->release = compiler->release;
     keep_outputs(native, &driven->spec);
@@ -345,11 +352,7 @@ static mp_status ask(const question *q, int64_t items, int64_t least,
     if (n == NULL)
         return MP_NO_MEMORY;
     bool due = false;
-    make_key(&k, q->spec);
-    if (q->compiler != NULL) {
-        add_bytes(&k, &q->compiler->compile, sizeof q->compiler->compile);
-        add_bytes(&k, &q->compiler->release, sizeof q->compiler->release);
-    }
+    make_key(&k, q->spec, q->compiler);
     mp_status status = look_up(n, &k, q->setup, items, least, out, &due, err);
     if (status != MP_OK || !due)
         return status;
@@ -376,4 +379,24 @@ mp_status mp_natives_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
                   .spec = spec,
                   .compiler = options->compiler};
     return ask(&q, items, options->required ? 0 : options->least, out, err);
+}
+
+mp_native *mp_natives_find(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
+                           const mp_native_options *options)
+{
+    key k;
+    mp_error err;
+    mp_native *found = NULL;
+    natives *n = natives_of(kernel, &err);
+    if (n == NULL)
+        return NULL;
+    if (options != NULL)
+        mp_native_fit(spec, options);
+    make_key(&k, spec, options != NULL ? options->compiler : NULL);
+    pthread_mutex_lock(&n->lock);
+    entry *e = find(n, &k, setup);
+    if (e != NULL && e->answer != NULL)
+        found = mp_native_retain(e->answer);
+    pthread_mutex_unlock(&n->lock);
+    return found;
 }

@@ -20,4 +20,10 @@ mp_status mp_natives_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
                          const mp_native_options *options, int64_t items,
                          mp_native **out, mp_error *err);
 
+/* What has been found out already, or NULL; as mp_natives_types() does where
+ * there are no options, else as mp_natives_get(). The answer is the caller's,
+ * to release. */
+mp_native *mp_natives_find(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
+                           const mp_native_options *options);
+
 #endif

@@ -61,6 +61,10 @@ mp_status mp__map_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
 mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
                          mp_error *err);
 
+/* What mp_map_types() has found out already: the caller's, to release; or
+ * NULL. */
+mp_native *mp__map_find_types(mp_pool *pool, const mp_map_spec *spec);
+
 /* A mp_job_ops.work for a job that has native code. */
 mp_status mp__map_native(struct mp_worker *worker, mp_job *job, mp_error *err);
 

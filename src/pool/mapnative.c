@@ -309,6 +309,14 @@ mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
     return MP_OK;
 }
 
+mp_native *mp__map_find_types(mp_pool *pool, const mp_map_spec *spec)
+{
+    mp_spec types;
+    if (describe_open(spec->kernel, spec->nargs, spec->args, &types) != NULL)
+        return NULL;
+    return mp_natives_find(spec->kernel, pool->setup, &types, NULL);
+}
+
 mp_status mp_map_show(const mp_map_spec *spec, const mp_native_options *options,
                       mp_stage stage, char **text, size_t *size,
                       mp_refusal *refusal, mp_error *err)

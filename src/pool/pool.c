@@ -34,6 +34,7 @@ void mp__pool_release(mp_pool *pool)
     if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) !=
         1)
         return;
+    mp_spans_destroy(&mp__pool_callers(pool)->spans);
     pthread_cond_destroy(&pool->notify);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
@@ -58,7 +59,8 @@ static mp_status check_options(const mp_pool_options *options, mp_error *err)
 static mp_status init_parts(mp_pool *pool, const mp_pool_options *options,
                             mp_error *err)
 {
-    pool->workers = calloc((size_t)pool->nworkers, sizeof *pool->workers);
+    size_t rows = (size_t)pool->nworkers + 1;
+    pool->workers = calloc(rows, sizeof *pool->workers);
     pool->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (pool->workers == NULL || pool->locale == (locale_t)0)
         return mp_error_set(err, MP_NO_MEMORY, "no memory for a pool");
@@ -80,9 +82,14 @@ static mp_status init_locks(mp_pool *pool, mp_error *err)
     code = mp_clock_cond_init(&pool->notify);
     if (code != 0)
         goto fail_work;
+    code = mp_spans_init(&mp__pool_callers(pool)->spans);
+    if (code != 0)
+        goto fail_notify;
     code = mp__timer_init(&pool->timer);
     if (code == 0)
         return MP_OK;
+    mp_spans_destroy(&mp__pool_callers(pool)->spans);
+fail_notify:
     pthread_cond_destroy(&pool->notify);
 fail_work:
     pthread_cond_destroy(&pool->work);
@@ -107,7 +114,7 @@ static void stop_threads(mp_pool *pool, int nworkers)
 {
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    pool->closed = true;
+    atomic_store_explicit(&pool->closed, true, memory_order_relaxed);
     pthread_cond_broadcast(&pool->work);
     pthread_cond_broadcast(&pool->notify);
     pthread_mutex_unlock(&pool->lock);
@@ -154,7 +161,7 @@ mp_status mp_pool_new(const mp_pool_options *options, mp_pool **out,
 void mp_pool_close(mp_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    pool->closed = true;
+    atomic_store_explicit(&pool->closed, true, memory_order_relaxed);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -310,7 +317,7 @@ bool mp__pool_leave(mp_pool *pool, mp_job *job)
 
 static mp_status admit(mp_pool *pool, mp_job *job, bool lazy, mp_error *err)
 {
-    if (pool->closed)
+    if (atomic_load_explicit(&pool->closed, memory_order_relaxed))
         return mp_error_set(err, MP_CLOSED,
                             "the pool is closed: it takes no more jobs");
     if (job->timeout > 0) {
@@ -320,7 +327,7 @@ static mp_status admit(mp_pool *pool, mp_job *job, bool lazy, mp_error *err)
         if (!lazy || job->deadline != MP_NEVER)
             mp__timer_add(&pool->timer, job);
     }
-    job->id = ++pool->jobs;
+    job->id = mp__pool_number(pool);
     return MP_OK;
 }
 

@@ -20,20 +20,34 @@ struct mp_pool {
     bool sandbox;           /* fixed after new */
     mp_kernel *setup;       /* fixed after new; owned, or NULL */
     locale_t locale;        /* fixed after new; "C", owned */
-    mp_worker *workers;     /* fixed after new; owned, nworkers of them */
+    mp_worker *workers;     /* fixed after new; owned, nworkers of them, and
+                               a row without a thread: see shortcuts.c */
     _Atomic int references; /* atomic; the owner's and one a job */
 
     pthread_mutex_t lock;
     pthread_cond_t work;   /* there is a new job, or `stopping` is set */
     pthread_cond_t notify; /* there is a newly ended job, or `wakes` changed */
-    bool closed;           /* guarded by lock; no new jobs */
+    _Atomic bool closed;   /* atomic; written under the lock; no new jobs */
     bool stopping;         /* guarded by lock; workers leave */
-    uint64_t jobs;         /* guarded by lock; ever queued */
+    _Atomic uint64_t jobs; /* atomic; ever begun */
     uint64_t wakes;        /* guarded by lock; calls of mp_pool_wake() */
     mp_job *first, *last;  /* guarded by lock; jobs that may have work left */
     mp_job *ended_first, *ended_last; /* guarded by lock; see `notify` */
     mp_timer timer;                   /* guarded by lock */
 };
+
+/* What threads that call do themselves is counted like a worker's. */
+static inline mp_worker *mp__pool_callers(const mp_pool *pool)
+{
+    return &pool->workers[pool->nworkers];
+}
+
+/* A number that no other job has. */
+static inline uint64_t mp__pool_number(mp_pool *pool)
+{
+    /* Relaxed: it orders nothing. */
+    return 1 + atomic_fetch_add_explicit(&pool->jobs, 1, memory_order_relaxed);
+}
 
 /* Puts a finished description of a job into the queue, and takes over the
  * caller's reference until it has ended. On failure the job is released. */

@@ -168,29 +168,32 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 _Static_assert(sizeof(_Atomic int) == sizeof(int),
                "compiled code reads mp_job.stop as an int");
 
+uint64_t mp__tier_scalar(mp_value value)
+{
+    uint64_t bits = 0;
+    switch (value.kind) {
+    case MP_KIND_BOOL:
+        bits = value.as.b;
+        break;
+    case MP_KIND_INT:
+        bits = (uint64_t)value.as.i;
+        break;
+    case MP_KIND_FLOAT:
+        memcpy(&bits, &value.as.f, sizeof bits);
+        break;
+    case MP_KIND_NIL:
+    case MP_KIND_STRING:
+        break;
+    }
+    return bits;
+}
+
 void mp__tier_scalars(const mp_args *args, uint64_t *out)
 {
     int n = 0;
     for (int k = 0; k < args->count; k++) {
-        const mp_arg *arg = &args->arg[k];
-        if (arg->view != NULL)
-            continue;
-        uint64_t bits = 0;
-        switch (arg->value.kind) {
-        case MP_KIND_BOOL:
-            bits = arg->value.as.b;
-            break;
-        case MP_KIND_INT:
-            bits = (uint64_t)arg->value.as.i;
-            break;
-        case MP_KIND_FLOAT:
-            memcpy(&bits, &arg->value.as.f, sizeof bits);
-            break;
-        case MP_KIND_NIL:
-        case MP_KIND_STRING:
-            break;
-        }
-        out[n++] = bits;
+        if (args->arg[k].view == NULL)
+            out[n++] = mp__tier_scalar(args->arg[k].value);
     }
 }
 

@@ -37,8 +37,9 @@ mp_status mp__tier_show(const mp_kernel *kernel, mp_spec *spec,
 
 /* ---- compiled code at work ---------------------------------------------- */
 
-/* The arguments that are the same for all items, as code has them in
- * frame->scalars. */
+/* An argument that is the same for all items, as code has it in
+ * frame->scalars; and all of them. */
+uint64_t mp__tier_scalar(mp_value value);
 void mp__tier_scalars(const mp_args *args, uint64_t *out);
 
 /* An array's extents and strides, as code has them in frame->arrays. */

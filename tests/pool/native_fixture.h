@@ -38,7 +38,8 @@ mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,
         unit->refusal = (mp_refusal){.line = 7, .what = "it is refused"};
         return MP_VALUE;
     }
-    *out = (mp_driven){.spec = *spec, .ir = "", .size = 0};
+    bool loops = strstr(mp_kernel_source(kernel, &size), "while") != NULL;
+    *out = (mp_driven){.spec = *spec, .loops = loops, .ir = "", .size = 0};
     if (last == MP_STAGE_INFER && spec->form == MP_FORM_MAP) {
         out->spec.noutputs = 1;
         out->spec.outputs[0].dtype = spec->widest;
