@@ -398,7 +398,7 @@ class TestSignals:
     @pytest.mark.interpreted
     def test_handler_that_uses_the_pool(self):
         seen = []
-        with moonpool.Pool(2) as pool:
+        with moonpool.Pool(2, native="off") as pool:
             previous = signal.signal(
                 signal.SIGALRM, lambda *_: seen.append(pool.map(DOUBLE, [21]).tolist())
             )
