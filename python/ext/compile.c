@@ -191,15 +191,21 @@ static mp_status compile(void *ud, const char *ir, size_t size, mp_isa isa,
  * sooner than compiled. */
 #define LEAST_ITEMS 2048
 
+void mpy_compile_options(mp_native_options *options, mp_compiler *compiler,
+                         mpy_native native, mp_isa isa)
+{
+    *compiler = (mp_compiler){.compile = compile, .release = release};
+    mp_native_options_init(options, compiler);
+    options->required = native == MPY_NATIVE_REQUIRED;
+    options->least = native == MPY_NATIVE_AUTO ? LEAST_ITEMS : 0;
+    options->isa = isa;
+}
+
 void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
                        mp_isa isa)
 {
-    c->compiler =
-        (mp_compiler){.compile = compile, .release = release, .ud = c};
-    mp_native_options_init(&c->options, &c->compiler);
-    c->options.required = native == MPY_NATIVE_REQUIRED;
-    c->options.least = native == MPY_NATIVE_AUTO ? LEAST_ITEMS : 0;
-    c->options.isa = isa;
+    mpy_compile_options(&c->options, &c->compiler, native, isa);
+    c->compiler.ud = c;
     c->state = state;
     c->thread = PyThreadState_Get();
     c->type = c->value = c->traceback = NULL;

@@ -39,6 +39,11 @@ typedef struct mpy_compiling {
     PyObject *type, *value, *traceback; /* what was raised meanwhile, or NULL */
 } mpy_compiling;
 
+/* What a pool asks of the native tier; the compiler knows nobody to work for.
+ */
+void mpy_compile_options(mp_native_options *options, mp_compiler *compiler,
+                         mpy_native native, mp_isa isa);
+
 /* `c` must stay where it is. */
 void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
                        mp_isa isa);

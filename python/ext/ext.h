@@ -16,7 +16,7 @@
 struct mpy_attic;
 
 /* One a module object, so one an interpreter; all of it fixed after the module
- * has been executed, but for `numpy_generic` and `arrays`, found when first
+ * has been executed, but for `arrays` and what is NumPy's, found when first
  * needed. Objects of the module's types may keep a plain pointer to it: their
  * type keeps the module alive. */
 typedef struct mpy_state {
@@ -26,10 +26,15 @@ typedef struct mpy_state {
     PyTypeObject *job_type;
     PyTypeObject *pool_type;
     PyTypeObject *visit_type;
+    PyTypeObject *front_type;
     struct mpy_attic *attic; /* of compiled code, see compile.h */
     PyObject *build_error;   /* moonpool._errors.build_error */
     PyObject *arrays;        /* the module moonpool._arrays, or NULL */
     PyObject *numpy_generic; /* numpy.generic, or NULL */
+    PyObject *ndarray;       /* numpy.ndarray, or NULL; with these two: */
+    PyObject *numpy_empty;   /* numpy.empty */
+    PyObject *numpy_dtypes;  /* a tuple of numpy.dtype, by mp_dtype */
+    PyObject *name_out;      /* "out" */
 } mpy_state;
 
 /* Calls `body(ud)` without the GIL, so that it may block. */

@@ -103,6 +103,7 @@ static void kernel_dealloc(PyObject *object)
 {
     mpy_kernel *self = (mpy_kernel *)object;
     mpy_attic *attic = self->attic;
+    mp_shortcuts_free(self->shortcuts);
     if (self->kernel != NULL) {
         /* Workers may have the kernel for a while, but nobody its code. */
         mp_kernel_forget(self->kernel);
@@ -139,6 +140,16 @@ mp_kernel *mpy_kernel_of(mpy_state *state, PyObject *object)
     PyErr_Format(PyExc_TypeError, "a Kernel is needed, not %R",
                  Py_TYPE(object));
     return NULL;
+}
+
+int mpy_kernel_shortcuts(mpy_kernel *self)
+{
+    mp_error err;
+    if (self->shortcuts != NULL ||
+        mp_shortcuts_new(&self->shortcuts, &err) == MP_OK)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
 }
 
 static PyGetSetDef kernel_getset[] = {

@@ -79,36 +79,54 @@ typedef struct map_operands {
     mpy_operands *inputs, *where, *outs;
 } map_operands;
 
-static int read_map(mpy_state *state, PyObject *const *args, map_operands *out)
+/* Takes the arguments of a map() in one call; all that is there is to be
+ * dropped in any case. */
+static int read_map(mpy_state *state, PyObject *args, PyObject *out,
+                    PyObject *where, map_operands *with)
 {
-    out->inputs = mpy_operands_from(state, args[1], MPY_ROLE_INPUT);
-    if (out->inputs == NULL)
+    with->inputs = mpy_operands_from(state, args, MPY_ROLE_INPUT);
+    if (with->inputs == NULL)
         return -1;
-    out->outs = mpy_operands_from(state, args[2], MPY_ROLE_OUTPUT);
-    if (out->outs == NULL)
+    with->outs = mpy_operands_from(state, out, MPY_ROLE_OUTPUT);
+    if (with->outs == NULL)
         return -1;
-    if (args[3] != Py_None)
-        out->where = mpy_operands_from(state, args[3], MPY_ROLE_INPUT);
-    return args[3] != Py_None && out->where == NULL ? -1 : 0;
+    if (where == Py_None)
+        return 0;
+    with->where = mpy_operands_from(state, where, MPY_ROLE_INPUT);
+    return with->where == NULL ? -1 : 0;
 }
 
 static int map_now(mpy_pool *pool, PyObject *kernel, const map_operands *with,
-                   double timeout)
+                   double timeout, int64_t first)
 {
     map_frame frame;
     mpy_job *job = NULL;
+    mpy_use use;
+    if (mpy_pool_enter(pool, &use) < 0)
+        return -1;
     if (fill_map(&frame, pool->state, kernel, with->inputs, with->where,
-                 with->outs) == 0)
+                 with->outs) == 0) {
+        frame.spec.first = first;
         job = start_map(pool, MPY_SORT_MAP, &frame, kernel, with->inputs,
                         with->where, with->outs,
                         (mp_job_options){.timeout = timeout}, NULL);
+    }
     PyMem_Free(frame.outs);
-    if (job == NULL)
-        return -1;
-    int result = mpy_job_wait(job, -1) < 0 ? -1 : mpy_job_check(job);
-    mpy_job_release(job);
-    Py_DECREF((PyObject *)job);
+    int result = -1;
+    if (job != NULL) {
+        result = mpy_job_wait(job, -1) < 0 ? -1 : mpy_job_check(job);
+        mpy_job_release(job);
+        Py_DECREF((PyObject *)job);
+    }
+    mpy_pool_leave(pool, &use);
     return result;
+}
+
+static void drop(const map_operands *with)
+{
+    mpy_launch_drop(with->inputs);
+    mpy_launch_drop(with->where);
+    mpy_launch_drop(with->outs);
 }
 
 /* map(kernel, args, out, where, timeout): all of a map in one call. */
@@ -121,18 +139,26 @@ PyObject *mpy_start_map_now(PyObject *object, PyObject *const *args,
         mpy_wait_seconds(args[4], &timeout) < 0)
         return NULL;
     map_operands with = {NULL, NULL, NULL};
-    mpy_use use;
-    int result = read_map(pool->state, args, &with);
+    int result = read_map(pool->state, args[1], args[2], args[3], &with);
     if (result == 0)
-        result = mpy_pool_enter(pool, &use);
-    if (result == 0) {
-        result = map_now(pool, args[0], &with, timeout);
-        mpy_pool_leave(pool, &use);
-    }
-    mpy_launch_drop(with.inputs);
-    mpy_launch_drop(with.where);
-    mpy_launch_drop(with.outs);
+        result = map_now(pool, args[0], &with, timeout, 0);
+    drop(&with);
     return result < 0 ? NULL : Py_NewRef(args[2]);
+}
+
+int mpy_start_map_into(mpy_pool *pool, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *out, double timeout, int64_t first)
+{
+    map_operands with = {NULL, NULL, NULL};
+    int result = -1;
+    with.inputs =
+        mpy_operands_from_row(pool->state, args + 1, nargs - 1, MPY_ROLE_INPUT);
+    if (with.inputs != NULL)
+        with.outs = mpy_operands_from(pool->state, out, MPY_ROLE_OUTPUT);
+    if (with.outs != NULL)
+        result = map_now(pool, args[0], &with, timeout, first);
+    drop(&with);
+    return result < 0 ? -1 : 1;
 }
 
 /* map_start(kernel, inputs, where, outs, open, first, timeout, owner, after) */

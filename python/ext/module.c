@@ -4,6 +4,7 @@
 
 #include "block.h"
 #include "compile.h"
+#include "front.h"
 #include "job.h"
 #include "kernel.h"
 #include "native.h"
@@ -143,13 +144,15 @@ static int module_exec(PyObject *module)
         add_type(module, &mpy_job_spec, &state->job_type) < 0 ||
         add_type(module, &mpy_pool_spec, &state->pool_type) < 0 ||
         add_type(module, &mpy_visit_spec, &state->visit_type) < 0 ||
+        add_type(module, &mpy_front_spec, &state->front_type) < 0 ||
         PyModule_AddStringConstant(module, "__version__", MP_VERSION) < 0 ||
         add_lanes(module) < 0 || add_cpu(module) < 0 ||
         PyModule_AddStringConstant(module, "isa", mp_isa_name(mp_isa_host())) <
             0)
         return -1;
     state->attic = mpy_attic_new();
-    if (state->attic == NULL)
+    state->name_out = PyUnicode_InternFromString("out");
+    if (state->attic == NULL || state->name_out == NULL)
         return -1;
     /* Memory shows itself as a memoryview only. */
     state->block_type =
@@ -173,9 +176,14 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->job_type);
     Py_VISIT(state->pool_type);
     Py_VISIT(state->visit_type);
+    Py_VISIT(state->front_type);
     Py_VISIT(state->build_error);
     Py_VISIT(state->arrays);
     Py_VISIT(state->numpy_generic);
+    Py_VISIT(state->ndarray);
+    Py_VISIT(state->numpy_empty);
+    Py_VISIT(state->numpy_dtypes);
+    Py_VISIT(state->name_out);
     return 0;
 }
 
@@ -188,9 +196,14 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->job_type);
     Py_CLEAR(state->pool_type);
     Py_CLEAR(state->visit_type);
+    Py_CLEAR(state->front_type);
     Py_CLEAR(state->build_error);
     Py_CLEAR(state->arrays);
     Py_CLEAR(state->numpy_generic);
+    Py_CLEAR(state->ndarray);
+    Py_CLEAR(state->numpy_empty);
+    Py_CLEAR(state->numpy_dtypes);
+    Py_CLEAR(state->name_out);
     return 0;
 }
 

@@ -209,6 +209,29 @@ void mpy_operands_drop(mpy_operands *self)
     free_operand(self->items[--self->count]);
 }
 
+static int check_count(Py_ssize_t count)
+{
+    if (count <= MP_MAX_ARGS)
+        return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "%zd arguments are more than the %d that are possible", count,
+                 MP_MAX_ARGS);
+    return -1;
+}
+
+mpy_operands *mpy_operands_from_row(mpy_state *state, PyObject *const *objects,
+                                    Py_ssize_t count, mpy_role role)
+{
+    if (check_count(count) < 0)
+        return NULL;
+    mpy_operands *self = mpy_operands_new(state, count);
+    for (Py_ssize_t i = 0; self != NULL && i < count; i++) {
+        if (mpy_operands_add(self, objects[i], role) < 0)
+            Py_CLEAR(self);
+    }
+    return self;
+}
+
 mpy_operands *mpy_operands_from(mpy_state *state, PyObject *objects,
                                 mpy_role role)
 {
@@ -219,12 +242,8 @@ mpy_operands *mpy_operands_from(mpy_state *state, PyObject *objects,
         return one;
     }
     Py_ssize_t count = PyTuple_Size(objects);
-    if (count > MP_MAX_ARGS) {
-        PyErr_Format(PyExc_ValueError,
-                     "%zd arguments are more than the %d that are possible",
-                     count, MP_MAX_ARGS);
+    if (check_count(count) < 0)
         return NULL;
-    }
     mpy_operands *self = mpy_operands_new(state, count);
     for (Py_ssize_t i = 0; self != NULL && i < count; i++) {
         if (mpy_operands_add(self, PyTuple_GetItem(objects, i), role) < 0)

@@ -44,6 +44,10 @@ void mpy_operands_drop(mpy_operands *self);
 mpy_operands *mpy_operands_from(mpy_state *state, PyObject *objects,
                                 mpy_role role);
 
+/* The same of objects in a row. */
+mpy_operands *mpy_operands_from_row(mpy_state *state, PyObject *const *objects,
+                                    Py_ssize_t count, mpy_role role);
+
 /* `object` as operands: borrowed; NULL with TypeError where it is not. */
 mpy_operands *mpy_operands_of(mpy_state *state, PyObject *object);
 

@@ -113,6 +113,12 @@ static void pool_dealloc(PyObject *object)
     mpy_free_object(object);
 }
 
+bool mpy_pool_check(PyObject *object)
+{
+    return PyType_GetSlot(Py_TYPE(object), Py_tp_dealloc) ==
+           MPY_SLOT(pool_dealloc);
+}
+
 /* ---- the gate ----------------------------------------------------------- */
 
 static void link_use(mpy_pool *self, mpy_use *use, unsigned long thread)

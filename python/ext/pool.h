@@ -31,6 +31,9 @@ typedef struct mpy_pool {
 
 extern PyType_Spec mpy_pool_spec;
 
+/* Whether an object is a pool. */
+bool mpy_pool_check(PyObject *object);
+
 /* Counts a call of this thread in, or raises RuntimeError where the pool is
  * closed. `use` stays in place until it has left. A call reads its arguments
  * before: their methods may close the pool. */

@@ -3,10 +3,14 @@
 #ifndef MPY_START_H
 #define MPY_START_H
 
-#include "ext.h"
+#include "pool.h"
 
 PyObject *mpy_start_map_now(PyObject *pool, PyObject *const *args,
                             Py_ssize_t nargs);
+/* pool.map(args[0], ..., out=out) by a job, from item `first` on, for `nargs`
+ * arguments; 1, or -1 with an exception. */
+int mpy_start_map_into(mpy_pool *pool, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *out, double timeout, int64_t first);
 PyObject *mpy_start_map(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
 PyObject *mpy_start_probe(PyObject *pool, PyObject *const *args,

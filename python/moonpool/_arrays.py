@@ -96,6 +96,15 @@ def uses_numpy(args: tuple[Any, ...]) -> bool:
     return any(hasattr(arg, "__array__") or isinstance(arg, (list, tuple, range)) for arg in args)
 
 
+def numpy_parts() -> tuple[type, Any, tuple[Any, ...]]:
+    """Return what the extension makes arrays with: type, maker and dtypes.
+
+    The dtypes are in the order of `NAMES`, which is the extension's.
+    """
+    np = _numpy()
+    return np.ndarray, np.empty, tuple(np.dtype(name) for name in NAMES)
+
+
 def _refusal(dtype: Any) -> TypeError:
     return TypeError(f"dtype {dtype!r} is not supported: give one of {', '.join(NAMES)}")
 

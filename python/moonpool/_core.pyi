@@ -155,6 +155,21 @@ class Pool:
     ) -> Job: ...
     def setup_start(self, timeout: float, owner: Any, /) -> Job: ...
 
+@disjoint_base
+class Front:
+    _core: Pool | None
+    _timeout: float
+    def map(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        where: Any = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Any: ...
+
 def worker_count() -> tuple[int, str]: ...
 def pack(args: tuple[Any, ...], /) -> tuple[bytes, Operands]: ...
 def map_shape(

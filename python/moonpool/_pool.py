@@ -28,7 +28,7 @@ _COUNTERS = ("chunks", "items", "native", "busy", "memory", "memory_peak", "stat
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
-class Pool:
+class Pool(_core.Front):
     """Worker threads that run Lua kernels over Python's memory.
 
     Parameters
@@ -85,7 +85,7 @@ class Pool:
         self._closed = False
         self._lock = threading.RLock()
         # None in the child of a fork, until the pool is used again.
-        self._core: _core.Pool | None = None
+        self._core = None
         self._open()
         _pools.add(self)
 
@@ -174,7 +174,9 @@ class Pool:
 
     # ---- calls ---------------------------------------------------------------
 
-    def map(
+    # map() itself is the base's: it does at once what is small and simple, and
+    # comes here with the rest.
+    def _map(
         self,
         kernel: Kernel | str,
         *args: Any,
@@ -184,66 +186,20 @@ class Pool:
         timeout: float | None = None,
         progress: Any = False,
     ) -> Any:
-        """Call a kernel for each element of arrays.
-
-        Parameters
-        ----------
-        kernel : Kernel or str
-            Called as ``kernel(x, y, ...)`` with one element of each array. With
-            a `signature`, called with the core dimensions as Lua arrays, those
-            of outputs last; what has no core dimensions is an element, or
-            returned.
-        *args : array or scalar
-            Arrays of bool, integers or floats, that broadcast against each
-            other. Numbers, bools, strings, bytes and None are the same for all
-            elements.
-        out : array or tuple of array, optional
-            Filled, one for each value that the kernel returns (all of them),
-            and returned.
-            May be one of the inputs, or overlap with them.
-        dtype : dtype or tuple of dtype, optional
-            Of the result: a NumPy dtype, ``bool``, ``int`` or ``float``, a
-            name ("float32") or NumPy's short form of it ("f4"); None in a
-            tuple stands for the default. By default booleans give bool, integers int64, and
-            floats the widest float among the arrays, float64 where there is
-            none.
-        where : array of bool, or bool, optional
-            Where to call the kernel. Elsewhere `out` stays as it is, and a new
-            array is 0.
-        timeout : float, optional
-            Seconds that the call may take.
-        progress : bool or class
-            True shows a bar by tqdm; or a class to use in its place.
-
-        Returns
-        -------
-        array, or tuple of array
-            Of the shape that the arguments broadcast to: NumPy arrays if any
-            argument is, else memoryviews. A number where all arguments are
-            scalars.
-
-        Raises
-        ------
-        LuaError
-            What the kernel raised, with the element's index; among others for
-            a value that the dtype cannot hold.
-        KernelTimeout
-            Where the time was over.
-        ValueError, TypeError
-            Where shapes do not broadcast or an argument is not usable. Then
-            nothing has run.
-        """
+        """Do what `map` does by a job."""
         if type(kernel) is not Kernel:
             kernel = as_kernel(kernel)
         core = self._core or self._open()
         seconds = self._timeout if timeout is None else _steps.limit(timeout, 0.0)
         if out is not None and dtype is None and progress is False:
-            # All in one call of the extension: the fast path.
+            # All in one call of the extension.
             mask = None if where is True else where
             return core.map(kernel, args, out, mask, seconds)
         call = _steps.Call(core, seconds)
         steps = _steps.map_steps(call, kernel, args, out=out, dtype=dtype, where=where)
         return _drive(steps, open_bar(progress, kernel.name))
+
+    _map.__qualname__ = "Pool.map"  # as errors about arguments have it
 
     def run(
         self,
@@ -433,18 +389,23 @@ class Pool:
             (kernel calls made), "native" (those of them in compiled jobs),
             "busy" (seconds inside chunks), "memory" and
             "memory_peak" (bytes of Lua memory), "states" (Lua states made).
-            "per_worker" is a list of dicts with the same for each.
+            "per_worker" is a list of dicts with the same for each, and
+            "callers" is one with what threads that called `map` have done
+            themselves, as they do where that is little; the sums have it too.
         """
         self._check_open()
         core = self._core or self._open()
         rows = [
-            dict(zip(_COUNTERS, core.stats(worker), strict=True)) for worker in range(core.workers)
+            dict(zip(_COUNTERS, core.stats(row), strict=True)) for row in range(core.workers + 1)
         ]
         sums = {name: sum(row[name] for row in rows) for name in _COUNTERS}
-        return {"workers": len(rows), **sums, "per_worker": rows}
+        callers = rows.pop()
+        return {"workers": len(rows), **sums, "per_worker": rows, "callers": callers}
 
     def trace(self, path: str | os.PathLike[str]) -> None:
         """Write the last chunks that each worker ran as a Chrome trace.
+
+        What was so little that the calling thread did it has a row of its own.
 
         Parameters
         ----------

@@ -16,11 +16,16 @@ def _events(core: _core.Pool) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": pid, "args": {"name": "moonpool"}}
     ]
-    for worker in range(core.workers):
+    for worker in range(core.workers + 1):
         who = {"pid": pid, "tid": worker + 1}
+        spans = core.trace(worker)
         name = {"name": f"worker {worker + 1}"}
+        if worker == core.workers:
+            if not spans:
+                break
+            name = {"name": "callers"}
         events.append({"name": "thread_name", "ph": "M", **who, "args": name})
-        for job, kernel, low, high, native, start, end in core.trace(worker):
+        for job, kernel, low, high, native, start, end in spans:
             events.append(
                 {
                     "name": kernel or "kernel",
