@@ -5,6 +5,7 @@ nothing themselves: "off", "on" or "require". Two marks say which tests that is
 not meant for; see `default_tier`.
 """
 
+import functools
 import os
 import signal
 import subprocess
@@ -93,6 +94,7 @@ class Ran:
 def pytest_configure():
     close = moonpool.Pool.close
 
+    @functools.wraps(close)
     def counting(pool, cancel=False):
         if not pool.closed and DEFAULT_TIER:
             stats = pool.stats()

@@ -254,6 +254,7 @@ class TestCancel:
         assert seen == [future]
 
     @pytest.mark.parametrize("first", ["return 1", "while true do end", "return 1.5"])
+    @pytest.mark.refused
     def test_at_any_stage(self, pool, first):
         kernel = f"function(x) if x == 0 then {first} end while true do end end"
         for delay in (0, 0.001, 0.01):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tests.python.native import kernelgen, tiers
+from tests.python.native import kernelgen, tiers, widegen
 
 import moonpool
 
@@ -46,7 +46,7 @@ def outcome(pool: moonpool.Pool, kernel: moonpool.Kernel, case: kernelgen.Case) 
     found: Any = None
     try:
         if case.form == "map":
-            found = pool.map(kernel, *args, timeout=60)
+            found = pool.map(kernel, *args, where=case.where, dtype=case.dtype, timeout=60)
         else:
             pool.run(kernel, case.extent, *args, timeout=60)
     except moonpool.LuaError as error:
@@ -67,7 +67,12 @@ def _bits(value: Any) -> Any:
 
 def isa_of(seed: int) -> str:
     """Return what a seed is compiled for: one after the other."""
-    return tiers.HERE[seed % len(tiers.HERE)]
+    return tiers.HERE[seed // 2 % len(tiers.HERE)]
+
+
+def case_of(seed: int) -> kernelgen.Case:
+    """Return the kernel of a seed: plain and wide ones in turn."""
+    return widegen.make(seed) if seed % 2 else kernelgen.make(seed)
 
 
 def compare(first: int, count: int, isa: str | None = None) -> Report:
@@ -83,7 +88,7 @@ def compare(first: int, count: int, isa: str | None = None) -> Report:
 
 def one(seed: int, isa: str, pools: dict[str, moonpool.Pool], report: Report) -> None:
     """Run the kernel of a seed on both tiers."""
-    case = kernelgen.make(seed)
+    case = case_of(seed)
     kernel = moonpool.kernel(case.source, strict=True)
     expected = outcome(pools["off"], kernel, case)
     try:

@@ -62,6 +62,8 @@ class Case:
     source: str
     args: tuple[Any, ...]
     extent: int | tuple[int, ...] = 0
+    where: np.ndarray | None = None
+    dtype: Any = None
 
     def fresh(self) -> tuple[Any, ...]:
         """Return the arguments, arrays copied: `run` writes to them."""
