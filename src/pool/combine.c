@@ -110,61 +110,79 @@ mp_status mp__combine_tree(mp_combine how, mp_value *values, int64_t count,
 
 /* ---- numbers of one kind ------------------------------------------------ */
 
-static void combine_doubles(mp_combine how, double *a, const double *b,
-                            int64_t width)
+/* Combines `width` pairs, `step` elements apart, into neighbours. */
+static inline void combine_doubles(mp_combine how, double *to, const double *a,
+                                   const double *b, int64_t step, int64_t width)
 {
     switch (how) {
     case MP_COMBINE_ADD:
         for (int64_t i = 0; i < width; i++)
-            a[i] += b[i];
+            to[i] = a[step * i] + b[step * i];
         break;
     case MP_COMBINE_MUL:
         for (int64_t i = 0; i < width; i++)
-            a[i] *= b[i];
+            to[i] = a[step * i] * b[step * i];
         break;
     case MP_COMBINE_MIN:
         for (int64_t i = 0; i < width; i++)
-            a[i] = b[i] < a[i] ? b[i] : a[i];
+            to[i] = b[step * i] < a[step * i] ? b[step * i] : a[step * i];
         break;
     case MP_COMBINE_MAX:
         for (int64_t i = 0; i < width; i++)
-            a[i] = a[i] < b[i] ? b[i] : a[i];
+            to[i] = a[step * i] < b[step * i] ? b[step * i] : a[step * i];
         break;
     case MP_COMBINE_NONE:
     case MP_COMBINE_KERNEL:
         break;
+    }
+}
+
+/* The same tree for single values, which close up at each level: that is a
+ * loop without a call. */
+static void combine_doubles_tree(mp_combine how, double *values, int64_t count)
+{
+    for (; count > 1; count = (count + 1) / 2) {
+        combine_doubles(how, values, values, values + 1, 2, count / 2);
+        if (count % 2 != 0)
+            values[count / 2] = values[count - 1];
     }
 }
 
 void mp__combine_doubles(mp_combine how, double *rows, int64_t count,
                          int64_t width)
 {
+    if (width == 1) {
+        combine_doubles_tree(how, rows, count);
+        return;
+    }
     for (int64_t step = 1; step < count; step *= 2) {
-        for (int64_t i = 0; i + step < count; i += 2 * step)
-            combine_doubles(how, rows + i * width, rows + (i + step) * width,
-                            width);
+        for (int64_t i = 0; i + step < count; i += 2 * step) {
+            double *a = rows + i * width;
+            combine_doubles(how, a, a, a + step * width, 1, width);
+        }
     }
 }
 
-static void combine_ints(mp_combine how, int64_t *a, const int64_t *b,
-                         int64_t width)
+/* Combines `width` pairs, `step` elements apart, into neighbours. */
+static inline void combine_ints(mp_combine how, int64_t *to, const int64_t *a,
+                                const int64_t *b, int64_t step, int64_t width)
 {
     switch (how) {
     case MP_COMBINE_ADD:
         for (int64_t i = 0; i < width; i++)
-            a[i] = (int64_t)((uint64_t)a[i] + (uint64_t)b[i]);
+            to[i] = (int64_t)((uint64_t)a[step * i] + (uint64_t)b[step * i]);
         break;
     case MP_COMBINE_MUL:
         for (int64_t i = 0; i < width; i++)
-            a[i] = (int64_t)((uint64_t)a[i] * (uint64_t)b[i]);
+            to[i] = (int64_t)((uint64_t)a[step * i] * (uint64_t)b[step * i]);
         break;
     case MP_COMBINE_MIN:
         for (int64_t i = 0; i < width; i++)
-            a[i] = b[i] < a[i] ? b[i] : a[i];
+            to[i] = b[step * i] < a[step * i] ? b[step * i] : a[step * i];
         break;
     case MP_COMBINE_MAX:
         for (int64_t i = 0; i < width; i++)
-            a[i] = a[i] < b[i] ? b[i] : a[i];
+            to[i] = a[step * i] < b[step * i] ? b[step * i] : a[step * i];
         break;
     case MP_COMBINE_NONE:
     case MP_COMBINE_KERNEL:
@@ -172,12 +190,26 @@ static void combine_ints(mp_combine how, int64_t *a, const int64_t *b,
     }
 }
 
+static void combine_ints_tree(mp_combine how, int64_t *values, int64_t count)
+{
+    for (; count > 1; count = (count + 1) / 2) {
+        combine_ints(how, values, values, values + 1, 2, count / 2);
+        if (count % 2 != 0)
+            values[count / 2] = values[count - 1];
+    }
+}
+
 void mp__combine_ints(mp_combine how, int64_t *rows, int64_t count,
                       int64_t width)
 {
+    if (width == 1) {
+        combine_ints_tree(how, rows, count);
+        return;
+    }
     for (int64_t step = 1; step < count; step *= 2) {
-        for (int64_t i = 0; i + step < count; i += 2 * step)
-            combine_ints(how, rows + i * width, rows + (i + step) * width,
-                         width);
+        for (int64_t i = 0; i + step < count; i += 2 * step) {
+            int64_t *a = rows + i * width;
+            combine_ints(how, a, a, a + step * width, 1, width);
+        }
     }
 }

@@ -238,8 +238,10 @@ static mp_native_result fold_range(reduce_run *run, int64_t lo, int64_t hi)
     const mp_reduce_job *r = run->reduce;
     const mp_loop *loop = &r->loop;
     int lanes = r->fold.lanes;
-    for (int i = 0; i < r->naccs * lanes; i++)
-        run->scalars[i] = run->init[i / lanes];
+    for (int k = 0; k < r->naccs; k++) {
+        for (int i = 0; i < lanes; i++)
+            run->scalars[k * lanes + i] = run->init[k];
+    }
     mp_cursor_seek(loop, &run->cursor, lo);
     for (int64_t at = lo;;) {
         int64_t count = mp_cursor_run(loop, &run->cursor);

@@ -119,29 +119,35 @@ static void every_count_is_combined(void **data)
     }
 }
 
+static void check_rows(mp_combine how, int count, int width)
+{
+    mp_error err;
+    mp_value f[2 * 70], i[2 * 70];
+    double doubles[2 * 70];
+    int64_t ints[2 * 70];
+    for (int n = 0; n < width * count; n++) {
+        doubles[n] = 1.0 + 0.3 * (double)((n * 31) % 17);
+        ints[n] = (n * 31) % 17 - 8;
+        f[n] = float_value(doubles[n]);
+        i[n] = int_value(ints[n]);
+    }
+    mp__combine_doubles(how, doubles, count, width);
+    mp__combine_ints(how, ints, count, width);
+    assert_ok(mp__combine_tree(how, f, count, width, &err), &err);
+    assert_ok(mp__combine_tree(how, i, count, width, &err), &err);
+    for (int n = 0; n < width; n++) {
+        assert_true(f[n].as.f == doubles[n]);
+        assert_true(i[n].as.i == ints[n]);
+    }
+}
+
 static void rows_have_the_same_tree(void **data)
 {
     (void)data;
-    mp_error err;
     for (int k = 0; k < 4; k++) {
         for (int count = 1; count <= 70; count++) {
-            mp_value f[2 * 70], i[2 * 70];
-            double doubles[2 * 70];
-            int64_t ints[2 * 70];
-            for (int n = 0; n < 2 * count; n++) {
-                doubles[n] = 1.0 + 0.3 * (double)((n * 31) % 17);
-                ints[n] = (n * 31) % 17 - 8;
-                f[n] = float_value(doubles[n]);
-                i[n] = int_value(ints[n]);
-            }
-            mp__combine_doubles(operators[k], doubles, count, 2);
-            mp__combine_ints(operators[k], ints, count, 2);
-            assert_ok(mp__combine_tree(operators[k], f, count, 2, &err), &err);
-            assert_ok(mp__combine_tree(operators[k], i, count, 2, &err), &err);
-            for (int n = 0; n < 2; n++) {
-                assert_true(f[n].as.f == doubles[n]);
-                assert_true(i[n].as.i == ints[n]);
-            }
+            check_rows(operators[k], count, 1);
+            check_rows(operators[k], count, 2);
         }
     }
 }
