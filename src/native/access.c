@@ -191,6 +191,13 @@ static const char *manner_text(manner how, bool store, int lanes)
     return "";
 }
 
+/* Whether the emitter relies on a RANGE. */
+static bool is_inside(const mp_node *node, manner how)
+{
+    bool one = how == MANNER_ONE && node->op != MP_OP_STORE;
+    return node->inside && how != MANNER_RUN && !(one && node->mask != NULL);
+}
+
 static void describe_access(const mp_spec *spec, const mp_node *node,
                             const char *name, mp_writer *to)
 {
@@ -203,9 +210,12 @@ static void describe_access(const mp_spec *spec, const mp_node *node,
         mp__write(to, "item of a table: %s", text);
     else
         mp__write(to, "%s %s: %s", store ? "store to" : "load of", name, text);
-    mp__write(to, how == MANNER_STRIDED || how == MANNER_ANY
-                      ? ", a check of each index"
-                      : ", one check of the index");
+    if (is_inside(node, how))
+        mp__write(to, ", one check of all rounds before the loop");
+    else
+        mp__write(to, how == MANNER_STRIDED || how == MANNER_ANY
+                          ? ", a check of each index"
+                          : ", one check of the index");
     if (node->op == MP_OP_LOAD &&
         spec->params[node->args[0]->root].dtype == MP_UINT64)
         mp__write(to, ", a check that it is below 2^63");

@@ -114,10 +114,11 @@ static shape phi_shape(const divergence *d, const mp_node *phi)
     return all;
 }
 
-/* Of what is uniform where all arguments are. */
+/* Of what is uniform where all arguments are. Which of equal arrays a RANGE is
+ * of does not matter. */
 static shape args_shape(const divergence *d, const mp_node *node)
 {
-    for (int k = 0; k < node->nargs; k++) {
+    for (int k = node->op == MP_OP_RANGE ? 1 : 0; k < node->nargs; k++) {
         shape s = arg(d, node, k);
         if (!s.known || s.kind != MP_SHAPE_UNIFORM)
             return s.known ? varying : nothing;

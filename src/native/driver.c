@@ -109,6 +109,7 @@ static void run(mp_unit *unit, void *ud)
     if (!go_on(d, MP_STAGE_FOLD))
         return;
     mp__diverge_run(out->func);
+    mp__lanes_run(out->func);
     if (!go_on(d, MP_STAGE_DIVERGE))
         return;
     mp__mask_run(out->func);

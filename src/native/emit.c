@@ -112,7 +112,10 @@ static void look_at(mp_emit *e, const mp_node *node)
     bool scalar =
         node->op == MP_OP_TLOAD || node->op == MP_OP_TSTORE ||
         (access && (mp__emit_is_run(e, node) || mp__emit_moves(e, node)));
-    for (int k = scalar ? 2 : 0; k < node->nargs; k++)
+    int first = scalar ? 2 : 0;
+    if (node->op == MP_OP_RANGE)
+        first = 1;
+    for (int k = first; k < node->nargs; k++)
         e->wanted[node->args[k]->id] = true;
 }
 
@@ -137,7 +140,7 @@ static bool is_once(const mp_emit *e, const mp_node *node)
         return false;
     if (node->shape != MP_SHAPE_UNIFORM)
         return false;
-    for (int k = 0; k < node->nargs; k++) {
+    for (int k = node->op == MP_OP_RANGE ? 1 : 0; k < node->nargs; k++) {
         if (!e->once[node->args[k]->id])
             return false;
     }
@@ -222,6 +225,7 @@ static void emit_node(mp_emit *e, const mp_node *node)
     case MP_OP_ROW:
     case MP_OP_LOAD:
     case MP_OP_STORE:
+    case MP_OP_RANGE:
     case MP_OP_ITEM:
         mp__emit_array_op(e, node);
         break;

@@ -119,7 +119,9 @@ static const char *operand(mp_emit *e, const mp_node *node, bool wide)
 }
 
 /* The offset of what an array has at an index, after a check of that; in lanes
- * that are off it is anything. */
+ * that are off it is anything. What one element is read of for all lanes is
+ * checked even so where there may be no lane: the loop's last round may be for
+ * none. */
 static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
 {
     const mp_node *array = node->args[0];
@@ -129,11 +131,14 @@ static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
     const char *from0 =
         mp__emit_let(e, "sub %s %s, %s", type, operand(e, node->args[1], wide),
                      spread(e, "1", wide));
-    const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
-                                   spread(e, bound, wide));
-    mp__emit_check(e, node, bad, wide);
-    if (!wide && node->mask != NULL)
-        from0 = mp__emit_let(e, "select i1 %s, i64 0, i64 %s", bad, from0);
+    bool masked = !wide && node->mask != NULL;
+    if (!node->inside || masked) {
+        const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
+                                       spread(e, bound, wide));
+        mp__emit_check(e, node, bad, wide);
+        if (masked)
+            from0 = mp__emit_let(e, "select i1 %s, i64 0, i64 %s", bad, from0);
+    }
     const char *offset = mp__emit_let(e, "mul %s %s, %s", type, from0,
                                       spread(e, stride_of(e, array), wide));
     return mp__emit_let(e, "add %s %s, %s", type, offset,
@@ -377,6 +382,37 @@ static void store(mp_emit *e, const mp_node *node)
                      mp__emit_raw_type(e, dtype, false), bits, raw);
 }
 
+/* ---- ranges ------------------------------------------------------------- */
+
+/* `limit` is compared too: a loop to the last integer there is goes on behind
+ * it, from the first one. */
+static void range(mp_emit *e, const mp_node *node)
+{
+    bool wide = mp__emit_is_wide(e, node);
+    const char *type = ints(e, wide), *bits = bits_of(e, wide), *value[5];
+    const mp_node *array = node->args[0];
+    for (int k = 1; k < 5; k++)
+        value[k] = mp__emit_use(e, node->args[k], wide);
+    const char *one = spread(e, "1", wide);
+    const char *bound = mp__write_text(e->unit, "%%bound%d.%d", array->root,
+                                       dimension(e, array));
+    const char *most = spread(e, mp__emit_int(e, INT64_MAX), wide);
+    const char *runs =
+        mp__emit_let(e, "icmp sle %s %s, %s", type, value[1], value[2]);
+    const char *first = mp__emit_let(e, "sub %s %s, %s", type, value[3], one);
+    const char *last = mp__emit_let(e, "sub %s %s, %s", type, value[4], one);
+    const char *turned =
+        mp__emit_let(e, "icmp ugt %s %s, %s", type, first, last);
+    const char *far = mp__emit_let(e, "icmp uge %s %s, %s", type, last,
+                                   spread(e, bound, wide));
+    const char *endless =
+        mp__emit_let(e, "icmp eq %s %s, %s", type, value[2], most);
+    const char *bad = mp__emit_let(e, "or %s %s, %s", bits, turned, far);
+    bad = mp__emit_let(e, "or %s %s, %s", bits, bad, endless);
+    bad = mp__emit_let(e, "and %s %s, %s", bits, bad, runs);
+    mp__emit_check(e, node, bad, wide);
+}
+
 /* ---- extents and rows --------------------------------------------------- */
 
 /* a:size(d): of dimension d, from 1. */
@@ -510,6 +546,9 @@ void mp__emit_array_op(mp_emit *e, const mp_node *node)
         break;
     case MP_OP_STORE:
         store(e, node);
+        break;
+    case MP_OP_RANGE:
+        range(e, node);
         break;
     case MP_OP_ITEM:
         item(e, node);

@@ -445,6 +445,7 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_ROW:
     case MP_OP_LOAD:
     case MP_OP_STORE:
+    case MP_OP_RANGE:
     case MP_OP_ITEM:
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:

@@ -235,6 +235,11 @@ void mp__fold_run(mp_func *func)
     int rounds = 0;
     while (rounds++ < MOST_ROUNDS && fold_once(func)) {
     }
-    if (mp__fold_hoist(func))
+    bool changed = mp__fold_hoist(func);
+    if (mp__fold_bounds(func)) {
+        fold_once(func);
+        changed = mp__fold_hoist(func);
+    }
+    if (changed)
         fold_once(func);
 }

@@ -33,5 +33,7 @@ bool mp__fold_branch(mp_func *func);
 bool mp__fold_merge(mp_func *func);
 /* Checks and loads that are the same in each round move out of their loop. */
 bool mp__fold_hoist(mp_func *func);
+/* Indices that count with a loop are checked before it. */
+bool mp__fold_bounds(mp_func *func);
 
 #endif

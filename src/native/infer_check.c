@@ -214,6 +214,7 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_TSTORE:
     case MP_OP_TLEN:
     case MP_OP_POLL:
+    case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:
     case MP_OP_ANY:
     case MP_OP_AND:

@@ -452,6 +452,7 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
         return for_fact(infer, node);
     case MP_OP_FOR_TEST:
         return test_fact(infer, node);
+    case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:
     case MP_OP_ANY:
     case MP_OP_AND:

@@ -57,6 +57,9 @@ typedef enum mp_type {
  *   LEN SIZE    array; SIZE: and a dimension from 1, an int
  *   ROW         array, index: the row, an array of a rank less
  *   LOAD STORE  array of rank 1, index (, value)
+ *   RANGE       array, start, limit, first, last: fails where start <= limit,
+ *               so that a loop runs, and an index from first to last is out
+ *               of bounds; NIL
  *   ITEM        REF to a table of numbers, index: the number at it
  *   TLOAD       REF to a table made in the kernel, key
  *   TSTORE      the same, and a value
@@ -107,6 +110,7 @@ typedef enum mp_type {
     X(ROW, "row", 2, ARRAY, C)                                                 \
     X(LOAD, "load", 2, ANY, CR)                                                \
     X(STORE, "store", 3, NONE, CW)                                             \
+    X(RANGE, "range", 5, NIL, C)                                               \
     X(ITEM, "item", 2, ANY, C)                                                 \
     X(TLOAD, "tload", 2, ANY, R)                                               \
     X(TSTORE, "tstore", 3, NONE, W)                                            \
@@ -160,6 +164,7 @@ struct mp_node {
     int root; /* type ARRAY: the parameter that it is (a row of) */
     mp_shape_kind shape;
     int64_t step; /* shape LINEAR */
+    bool inside;  /* LOAD, STORE, ROW: a RANGE has checked the index */
     mp_block *block;
     mp_node *previous, *next; /* in the block */
     int nargs;

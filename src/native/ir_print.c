@@ -84,6 +84,8 @@ static void print_node(const mp_node *node, FILE *to)
         fprintf(to, " varying");
     else if (node->shape == MP_SHAPE_LINEAR)
         fprintf(to, " linear %" PRId64, node->step);
+    if (node->inside)
+        fprintf(to, " inside");
     if (node->mask != NULL)
         fprintf(to, " if %%%d", node->mask->id);
     if (node->line > 0)

@@ -21,6 +21,7 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options)
     };
     spec->isa = options->isa;
     /* The lanes of a reduction are what its results depend on. */
+    spec->any_lanes = spec->form != MP_FORM_REDUCE && options->lanes <= 0;
     if (spec->form != MP_FORM_REDUCE)
         spec->lanes = options->lanes > 0 ? options->lanes
                       : spec->alone      ? 1

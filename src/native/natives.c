@@ -310,7 +310,7 @@ static mp_status compile(const question *q, const mp_driven *driven,
         return status;
     }
     native->code = (mp_native_code)code.address;
-    native->lanes = q->spec->lanes;
+    native->lanes = driven->spec.lanes;
     native->loops = driven->loops;
     native->stack = driven->stack;
     native->handle = code.handle;

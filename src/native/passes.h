@@ -27,6 +27,10 @@ void mp__fold_run(mp_func *func);
 /* diverge.c: sets shape and step of every node. */
 void mp__diverge_run(mp_func *func);
 
+/* lanes.c: makes spec->lanes 1 where vectors do not pay, and all shapes
+ * uniform with it. */
+void mp__lanes_run(mp_func *func);
+
 /* mask.c: leaves only branches on uniform conditions, and sets node->mask of
  * what has effects. */
 void mp__mask_run(mp_func *func);

@@ -73,6 +73,16 @@ static inline bool eval_store(const eval_value *array, mp_value index,
            mp_view_set(array->view, flat, value, NULL) == MP_OK;
 }
 
+/* A range that is not empty: both ends are in bounds, and in order. */
+static inline bool eval_range(const eval_value *array, const mp_value *args)
+{
+    int64_t flat;
+    return args[1].as.i > args[2].as.i ||
+           (eval_index(array, args[3], &flat) &&
+            eval_index(array, args[4], &flat) && args[3].as.i <= args[4].as.i &&
+            args[2].as.i < INT64_MAX);
+}
+
 static inline bool eval_item(const mp_table *table, mp_value index,
                              mp_value *out)
 {
@@ -304,6 +314,8 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         return eval_load(array, args[1], &out->v);
     case MP_OP_STORE:
         return eval_store(array, args[1], args[2]);
+    case MP_OP_RANGE:
+        return eval_range(array, args);
     case MP_OP_ITEM:
         return eval_item(node->args[0]->as.constant->as.table, args[1],
                          &out->v) &&
@@ -395,6 +407,8 @@ static inline void eval_lane(eval *e, const mp_node *node, int lane)
     if (on && good && !typed && mp__ir_node_effects(node) == MP_EFFECT_0)
         fail_msg("%%%d, line %d, is no %s", node->id, node->line,
                  mp__ir_type_name(node->type));
+    if (on && !good && reads && node->inside && !e->failed)
+        fail_msg("%%%d, line %d, is not inside", node->id, node->line);
     if (on && !(good && typed) && !e->failed) {
         e->failed = true;
         e->line = node->line;

@@ -194,7 +194,7 @@ static void hoisting_and_masks_are_told(void **data)
         "              |     ^ load of a: one vector, one check of the index, "
         "before the loop\n"
         "              |     ^ load of a: one element for all items, one check "
-        "of the index\n"
+        "of all rounds before the loop\n"
         "    6         |   end\n"
         "    7 varying |   if s > 2 then\n"
         "              |   ^ items part: both ways are run, under masks\n"
