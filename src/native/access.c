@@ -140,8 +140,9 @@ static bool is_access(const mp_node *node)
 bool mp__access_checks(const mp_spec *spec, const mp_node *node)
 {
     if (node->op == MP_OP_RESULT && spec->form == MP_FORM_MAP)
-        return fit_text(node->args[0], spec->outputs[node->as.index].dtype) !=
-               NULL;
+        return !node->fits &&
+               fit_text(node->args[0], spec->outputs[node->as.index].dtype) !=
+                   NULL;
     return is_access(node) || check_text(node) != NULL;
 }
 
@@ -219,7 +220,7 @@ static void describe_access(const mp_spec *spec, const mp_node *node,
     if (node->op == MP_OP_LOAD &&
         spec->params[node->args[0]->root].dtype == MP_UINT64)
         mp__write(to, ", a check that it is below 2^63");
-    if (!store)
+    if (!store || node->fits)
         return;
     mp_dtype dtype = spec->params[node->args[0]->root].dtype;
     const char *fit = fit_text(node->args[2], dtype);
@@ -251,7 +252,7 @@ void mp__access_describe(const mp_spec *spec, const mp_node *node,
         int index = node->as.index;
         mp_dtype dtype = spec->outputs[index].dtype;
         const char *fit = fit_text(node->args[0], dtype);
-        if (fit != NULL)
+        if (fit != NULL && !node->fits)
             mp__write(to, "result %d: a check %s %s", index + 1, fit,
                       mp_dtype_name(dtype));
     } else if (check_text(node) != NULL) {

@@ -117,6 +117,7 @@ static void run(mp_unit *unit, void *ud)
     mp__ir_sweep(out->func);
     out->loops = has_loops(out->func);
     out->stack = size_of_tables(out->func);
+    mp__narrow_run(out->func);
     if (!go_on(d, MP_STAGE_MASK))
         return;
     emit(d);

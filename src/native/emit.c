@@ -179,6 +179,7 @@ static void init(mp_emit *e, mp_func *func)
         .ends = mp__unit_alloc(unit, nblocks * sizeof *e->ends),
         .scalars = mp__unit_alloc(unit, nnodes * sizeof *e->scalars),
         .vectors = mp__unit_alloc(unit, nnodes * sizeof *e->vectors),
+        .small = mp__unit_alloc(unit, nnodes * sizeof *e->small),
         .raw = mp__unit_alloc(unit, nnodes * sizeof *e->raw),
         .wanted = mp__unit_alloc(unit, nnodes * sizeof *e->wanted),
         .once = mp__unit_alloc(unit, nnodes * sizeof *e->once),

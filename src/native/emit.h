@@ -32,6 +32,7 @@ typedef struct mp_emit {
     const char **ends;    /* LLVM blocks in which those end */
     const char **scalars; /* by node: operand, or NULL */
     const char **vectors;
+    const char **small;  /* by node: a vector of 32-bit integers, or NULL */
     const char **raw;    /* by node: an element as it is stored, or NULL */
     bool *wanted;        /* by node: whether the vector is used */
     bool *once;          /* by node: whether it is the same for all vectors */
@@ -131,6 +132,13 @@ const char *mp__emit_divisor(mp_emit *e, const mp_node *node, bool wide);
 /* The int that a float is; leaves where it is none. */
 const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
                                   const char *value, bool wide);
+
+/* ---- emit_small.c: integers of 32 bits ---------------------------------- */
+
+/* The vector of a node that is small, or is the same in all lanes. */
+const char *mp__emit_small(mp_emit *e, const mp_node *node);
+/* An operation that is small. */
+void mp__emit_small_op(mp_emit *e, const mp_node *node);
 
 /* ---- emit_element.c: elements to values and back ------------------------ */
 

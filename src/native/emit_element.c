@@ -93,6 +93,8 @@ static const char *cut(mp_emit *e, const mp_node *store, const char *value,
 {
     const char *to = mp__emit_raw_type(e, dtype, wide);
     const char *low = cast(e, "trunc", type, value, to);
+    if (store->fits)
+        return low;
     const char *again =
         cast(e, is_signed(dtype) ? "sext" : "zext", to, low, type);
     const char *bad = mp__emit_let(e, "icmp ne %s %s, %s", type, again, value);
@@ -105,8 +107,14 @@ static const char *store_int(mp_emit *e, const mp_node *store,
 {
     const char *type = mp__emit_type(e, MP_TYPE_INT, wide);
     const char *from = mp__emit_use(e, value, wide);
-    if (dtype == MP_INT64)
+    if (dtype == MP_INT64 || (dtype == MP_UINT64 && store->fits))
         return from;
+    if (wide && value->small && dtype != MP_UINT32 && dtype != MP_UINT64) {
+        type = mp__emit_vector_of(e, "i32");
+        from = mp__emit_small(e, value);
+        if (dtype == MP_INT32)
+            return from;
+    }
     if (dtype != MP_UINT64)
         return cut(e, store, from, type, dtype, wide);
     const char *bad =

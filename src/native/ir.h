@@ -164,6 +164,9 @@ struct mp_node {
     int root; /* type ARRAY: the parameter that it is (a row of) */
     mp_shape_kind shape;
     int64_t step; /* shape LINEAR */
+    bool small;   /* INT, varying: 32 bits hold it in any case */
+    bool fits;    /* STORE, RESULT: so does the dtype that it is stored as */
+    int64_t most; /* INT: the greatest value, after `narrow` */
     bool inside;  /* LOAD, STORE, ROW: a RANGE has checked the index */
     mp_block *block;
     mp_node *previous, *next; /* in the block */

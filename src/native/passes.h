@@ -35,6 +35,13 @@ void mp__lanes_run(mp_func *func);
  * what has effects. */
 void mp__mask_run(mp_func *func);
 
+/* narrow.c: finds integers that 32 bits hold, and stores that cannot fail. */
+void mp__narrow_run(mp_func *func);
+
+/* Floor division of 0 to `most` by a positive constant: (x * factor) >> shift,
+ * in 32 bits without a sign. Whether there are such numbers. */
+bool mp__narrow_factor(int64_t most, int64_t by, uint32_t *factor, int *shift);
+
 /* emit.c: LLVM IR text of the function "kernel" (an mp_native_code), in the
  * unit's memory. */
 const char *mp__emit_run(mp_func *func, size_t *size);
