@@ -18,7 +18,7 @@
 /* Items of a table that one SETLIST stands for at most. */
 #define FIELDS_PER_FLUSH 50
 
-void mp__build_new_table(mp_builder *b, mp_activation *act, int a)
+static mp_own *make_own(mp_builder *b)
 {
     mp_func *func = b->func;
     mp_own *own = mp__unit_alloc(b->unit, sizeof *own);
@@ -27,8 +27,13 @@ void mp__build_new_table(mp_builder *b, mp_activation *act, int a)
     own->line = b->line;
     own->run = b->run;
     MP_UNIT_PUSH(b->unit, func->owns, func->nowns, own);
-    mp_node *ref = mp__ir_node(func, MP_OP_REF, b->line, 0, NULL);
-    ref->as.constant = &own->constant;
+    return own;
+}
+
+void mp__build_new_table(mp_builder *b, mp_activation *act, int a)
+{
+    mp_node *ref = mp__ir_node(b->func, MP_OP_REF, b->line, 0, NULL);
+    ref->as.constant = &make_own(b)->constant;
     act->regs[a] = mp__ir_append(b->at, ref);
 }
 
@@ -94,11 +99,71 @@ static void check_object(mp_builder *b, const mp_own *own, const mp_node *key,
         (!is_known(key) && has_item_objects(own)))
         mp__unit_refuse(b->unit, b->line, "assign what is in it instead",
                         "an item of %s that is no number is replaced", name);
+    if (own->parent != NULL && (is_object(value) || key->type == MP_TYPE_REF))
+        mp__unit_refuse(b->unit, b->line, "use tables of numbers alone",
+                        "a row of a table gets %s", mp__build_what(value));
     if (is_object(value) && (!is_known(key) || !(making || own->run == b->run)))
         mp__unit_refuse(b->unit, b->line,
                         "put it into the constructor, or use another local",
                         "%s gets an item that is %s where it is not made", name,
                         mp__build_what(value));
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+static mp_own *row_of(const mp_builder *b, const mp_own *own, int row)
+{
+    for (int k = 0; k < own->nfields; k++) {
+        const mp_node *key = own->fields[k].key;
+        if (key->type == MP_TYPE_INT && key->as.i == row)
+            return mp__ir_own(b->func, own->fields[k].value);
+    }
+    return NULL;
+}
+
+static int count_objects(const mp_own *own)
+{
+    int count = 0;
+    for (int k = 0; k < own->nfields; k++)
+        count += own->fields[k].key->type == MP_TYPE_INT;
+    return count;
+}
+
+/* The rows of a table are in its memory, and are as long as one another. */
+static void join_rows(mp_builder *b, mp_own *own, const char *name)
+{
+    bool good = count_objects(own) == own->nitems;
+    for (int k = 1; k <= own->nitems; k++) {
+        mp_own *row = row_of(b, own, k);
+        if (!good || row == NULL || row->nfields > 0 || row->nitems == 0 ||
+            row->nitems != row_of(b, own, 1)->nitems || row->parent != NULL)
+            break;
+        row->parent = own;
+        row->row = k;
+    }
+    const mp_own *last = row_of(b, own, own->nitems);
+    if (!good || last == NULL || last->row != own->nitems)
+        mp__unit_refuse(b->unit, b->line,
+                        "index it by a constant, or make it of as many numbers "
+                        "in each row",
+                        "%s is indexed by a computed value, and is no matrix",
+                        name);
+    own->rows = true;
+}
+
+static mp_node *load_row(mp_builder *b, mp_node *table, mp_node *key,
+                         const char *name)
+{
+    mp_own *own = mp__ir_own(b->func, table);
+    if (!own->rows)
+        join_rows(b, own, name);
+    mp_node *node =
+        mp__ir_add(b->func, b->at, MP_OP_TROW, b->line, 2, table, key);
+    mp_own *row = make_own(b);
+    row->parent = own;
+    row->nitems = row_of(b, own, 1)->nitems;
+    node->as.constant = &row->constant;
+    return node;
 }
 
 /* ---- reading and writing ------------------------------------------------ */
@@ -112,10 +177,7 @@ mp_node *mp__build_table_load(mp_builder *b, mp_node *table, mp_node *key,
     if (known != NULL)
         return known;
     if (!is_known(key) && has_item_objects(own))
-        mp__unit_refuse(b->unit, b->line, "index it by a constant",
-                        "%s has items that are no numbers, and is indexed by a "
-                        "computed value",
-                        name);
+        return load_row(b, table, key, name);
     return mp__ir_add(b->func, b->at, MP_OP_TLOAD, b->line, 2, table, key);
 }
 

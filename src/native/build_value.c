@@ -255,6 +255,7 @@ bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
     case MP_OP_STORE:
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:
+    case MP_OP_TROW:
     case MP_OP_RESULT:
     case MP_OP_FOR_TEST:
     case MP_OP_POLL:
@@ -342,8 +343,17 @@ static sure truth_of(const mp_builder *b, const mp_node *node)
     return NOT_SURE;
 }
 
+/* A row at a computed index may be nil. */
+static void check_row(mp_builder *b, const mp_node *node)
+{
+    if (node->op == MP_OP_TROW)
+        mp__unit_refuse(b->unit, b->line, "compare its index with the length",
+                        "whether a table has a row is not compiled");
+}
+
 mp_node *mp__build_truth(mp_builder *b, mp_node *node)
 {
+    check_row(b, node);
     sure truth = truth_of(b, node);
     if (truth != NOT_SURE)
         return mp__build_bool(b, truth == SURE_YES);
@@ -450,6 +460,8 @@ static sure equal(mp_builder *b, const mp_node *x, const mp_node *y)
 
 mp_node *mp__build_equal(mp_builder *b, mp_node *x, mp_node *y)
 {
+    check_row(b, x);
+    check_row(b, y);
     sure known = equal(b, x, y);
     if (known != NOT_SURE)
         return mp__build_bool(b, known == SURE_YES);

@@ -462,6 +462,7 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:
     case MP_OP_TLEN:
+    case MP_OP_TROW:
     case MP_OP_TINDEX:
     case MP_OP_TGROW:
     case MP_OP_RESULT:

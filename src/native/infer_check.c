@@ -213,6 +213,7 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:
     case MP_OP_TLEN:
+    case MP_OP_TROW:
     case MP_OP_POLL:
     case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:

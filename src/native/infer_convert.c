@@ -209,6 +209,7 @@ static mp_node *convert(mp_infer *infer, mp_node *node)
     case MP_OP_ITEM:
     case MP_OP_TLOAD:
     case MP_OP_TLEN:
+    case MP_OP_TROW:
     case MP_OP_TINDEX:
     case MP_OP_TGROW:
     case MP_OP_RESULT:

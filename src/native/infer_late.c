@@ -137,7 +137,7 @@ static bool gives_up(const mp_infer *infer, const mp_node *node)
                !mp__fact_within(index, 1, items);
     }
     if (node->op == MP_OP_TINDEX || node->op == MP_OP_TGROW)
-        return true;
+        return node->op == MP_OP_TGROW || !node->as.b;
     if (node->op != MP_OP_BUILTIN || !is_float(infer, node->args[0]))
         return false;
     mp_builtin_type type = mp__builtin_type(node->as.builtin);

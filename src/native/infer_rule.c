@@ -463,6 +463,7 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_STORE:
     case MP_OP_TSTORE:
     case MP_OP_TLEN:
+    case MP_OP_TROW:
     case MP_OP_RESULT:
     case MP_OP_POLL:
     case MP_NOPS:

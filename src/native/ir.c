@@ -208,7 +208,9 @@ mp_node *mp__ir_bool(mp_func *func, mp_block *block, bool value)
 
 mp_own *mp__ir_own(const mp_func *func, const mp_node *node)
 {
-    if (node->op != MP_OP_REF || node->as.constant->kind != MP_CONST_OWN)
+    if (node->type != MP_TYPE_REF ||
+        (node->op != MP_OP_REF && node->op != MP_OP_TROW) ||
+        node->as.constant->kind != MP_CONST_OWN)
         return NULL;
     return func->owns[((const mp_own *)node->as.constant)->id];
 }

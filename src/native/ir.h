@@ -63,10 +63,13 @@ typedef enum mp_type {
  *   ITEM        REF to a table of numbers, index: the number at it
  *   TLOAD       REF to a table made in the kernel, key
  *   TSTORE      the same, and a value
+ *   TROW        a table of tables made in the kernel, index: one of those; gone
+ *               after `scalar`
  *   TLEN        such a table: how many items it has; gone after `scalar`,
  *               which leaves TLOAD and TSTORE at integers that are inside of
  *               the table's memory, for they have been checked:
- *   TINDEX      index, length: the index, an int from 1 to the length
+ *   TINDEX      index, length: the index, an int from 1 to the length; as.b:
+ *               what is outside raises an error
  *   TGROW       table, index, length: the index, an int from 1 to the
  *               length + 1, which is the new length then
  *   RESULT      value; as.index: output (MAP) or accumulator (REDUCE)
@@ -114,6 +117,7 @@ typedef enum mp_type {
     X(ITEM, "item", 2, ANY, C)                                                 \
     X(TLOAD, "tload", 2, ANY, R)                                               \
     X(TSTORE, "tstore", 3, NONE, W)                                            \
+    X(TROW, "trow", 2, REF, 0)                                                 \
     X(TLEN, "tlen", 1, INT, R)                                                 \
     X(TINDEX, "tindex", 2, INT, C)                                             \
     X(TGROW, "tgrow", 3, INT, C)                                               \
@@ -232,9 +236,12 @@ typedef struct mp_own {
     int nitems; /* of the constructor */
     int nfields;
     mp_own_field *fields;
-    bool grows;   /* `scalar`: it is appended to by v[#v + 1] */
-    int size;     /* `infer`: items of its memory; 0: it has none */
-    mp_type type; /* `infer`: of its items */
+    bool rows;             /* `build`: it is indexed by a TROW */
+    struct mp_own *parent; /* of a row of that; or NULL */
+    int row;               /* its number there; 0: that of a TROW */
+    bool grows;            /* `scalar`: it is appended to by v[#v + 1] */
+    int size;              /* `infer`: items of its memory; 0: it has none */
+    mp_type type;          /* `infer`: of its items */
 } mp_own;
 
 typedef struct mp_func {

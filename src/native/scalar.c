@@ -11,6 +11,10 @@
  * form is found as for others (mask_values.h); what was not assigned is nil.
  * Names are such keys in any case.
  *
+ * A matrix is a table of tables that is indexed by computed values. Its rows,
+ * which are known from the start, have their places in memory of its own, one
+ * behind the other; no row gets longer.
+ *
  * Other tables get memory. Their length is a variable: all items from 1 to it
  * are numbers or booleans, and there are no others, so that what is outside
  * is nil. Indices are checked against it by TINDEX, or TGROW where an item may
@@ -43,18 +47,135 @@ typedef struct scalar {
     mp_func *func;
     table *tables; /* by own's id */
     mp_values *values;
+    mp_node **memories; /* of tables of rows: REFs, by own's id */
+    int nrows;
+    mp_node **rows; /* TROWs */
     int ngone;
     mp_node **gone; /* accesses that become values */
     int ngrowths;
     mp_growth *growths;
 } scalar;
 
-/* ---- survey ------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
+
+static mp_node *make(scalar *s, mp_node *before, mp_op op, int nargs,
+                     mp_node *const *args)
+{
+    return mp__ir_insert(before,
+                         mp__ir_node(s->func, op, before->line, nargs, args));
+}
+
+static mp_node *make_int(const scalar *s, int64_t value)
+{
+    mp_node *node = mp__ir_node(s->func, MP_OP_CONST, 0, 0, NULL);
+    node->type = MP_TYPE_INT;
+    node->as.i = value;
+    return mp__ir_prepend(s->func->entry, node);
+}
+
+/* The index in a row, in memory that begins with the first row. */
+static mp_node *flatten(scalar *s, mp_node *access, const mp_own *row)
+{
+    mp_node *width = make_int(s, row->nitems);
+    mp_node *args[] = {access->args[1], width};
+    mp_node *column = make(s, access, MP_OP_TINDEX, 2, args);
+    mp_node *number = make_int(s, row->row);
+    if (row->row == 0) {
+        args[0] = access->args[0]->args[1];
+        args[1] = make_int(s, row->parent->nitems);
+        number = make(s, access, MP_OP_TINDEX, 2, args);
+        number->as.b = true;
+    }
+    args[0] = number;
+    args[1] = make_int(s, 1);
+    number = make(s, access, MP_OP_SUB, 2, args);
+    args[0] = number;
+    args[1] = width;
+    number = make(s, access, MP_OP_MUL, 2, args);
+    args[0] = number;
+    args[1] = column;
+    return make(s, access, MP_OP_ADD, 2, args);
+}
+
+/* An access to a row is one to the memory of the table that it is in. */
+static void flatten_access(scalar *s, mp_node *node, const mp_own *row)
+{
+    if (node->op == MP_OP_TLEN) {
+        node->args[0] = make_int(s, row->nitems);
+        MP_UNIT_PUSH(s->func->unit, s->gone, s->ngone, node);
+        return;
+    }
+    if (node->args[1]->op == MP_OP_REF ||
+        (node->args[1]->op == MP_OP_CONST &&
+         (node->args[1]->as.i < 1 || node->args[1]->as.i > row->nitems)))
+        mp__unit_refuse(s->func->unit, node->line,
+                        "keep it in a table of its own",
+                        "a row of a table has another item than the others");
+    node->args[1] = flatten(s, node, row);
+    node->args[0] = s->memories[row->parent->id];
+}
 
 static bool is_access(const mp_node *node)
 {
     return node->op == MP_OP_TLOAD || node->op == MP_OP_TSTORE ||
            node->op == MP_OP_TLEN;
+}
+
+/* What a table of rows has itself are these, and names. */
+static void flatten_table(scalar *s, mp_node *node)
+{
+    if (node->op != MP_OP_TSTORE || node->args[1]->type == MP_TYPE_REF)
+        return;
+    if (mp__ir_own(s->func, node->args[2]) == NULL)
+        mp__unit_refuse(s->func->unit, node->line,
+                        "keep it in a table of its own",
+                        "a table of rows has another item that is none");
+    mp__ir_remove(node);
+}
+
+static void flatten_node(scalar *s, mp_node *node)
+{
+    const mp_own *own = mp__ir_own(s->func, node->args[0]);
+    if (own->parent != NULL && own->parent->rows)
+        flatten_access(s, node, own);
+    else if (own->rows)
+        flatten_table(s, node);
+}
+
+/* Memory is a REF in the entry block, where rows may be made before the table
+ * is that they are put into. */
+static void flatten_all(scalar *s)
+{
+    mp_func *func = s->func;
+    for (int k = 0; k < func->nowns; k++) {
+        if (!func->owns[k]->rows)
+            continue;
+        mp_node *ref =
+            mp__ir_node(func, MP_OP_REF, func->owns[k]->line, 0, NULL);
+        ref->as.constant = &func->owns[k]->constant;
+        s->memories[k] = mp__ir_prepend(func->entry, ref);
+    }
+    for (int k = 0; k < func->norder; k++) {
+        mp_node *next, *node = func->order[k]->first;
+        for (; node != NULL; node = next) {
+            next = node->next;
+            if (is_access(node))
+                flatten_node(s, node);
+            else if (node->op == MP_OP_TROW)
+                MP_UNIT_PUSH(func->unit, s->rows, s->nrows, node);
+        }
+    }
+    for (int k = 0; k < s->nrows; k++)
+        mp__ir_remove(s->rows[k]);
+}
+
+/* ---- survey ------------------------------------------------------------- */
+
+/* Whether it is one to a row, of which nothing is left to do. */
+static bool is_settled(const scalar *s, const mp_node *node)
+{
+    const mp_own *own = mp__ir_own(s->func, node->args[0]);
+    return own == NULL || node->args[0] == s->memories[own->id];
 }
 
 static table *table_of(const scalar *s, const mp_node *node)
@@ -114,7 +235,7 @@ static void survey(scalar *s)
     for (int k = 0; k < s->func->norder; k++) {
         const mp_node *node = s->func->order[k]->first;
         for (; node != NULL; node = node->next) {
-            if (is_access(node))
+            if (is_access(node) && !is_settled(s, node))
                 survey_node(s, node);
         }
     }
@@ -193,13 +314,6 @@ static void use(scalar *s, mp_var *var, mp_node *node, int k)
     mp__values_use(s->values, var, &node->args[k], node->block, node);
 }
 
-static mp_node *make(scalar *s, mp_node *before, mp_op op, int nargs,
-                     mp_node *const *args)
-{
-    return mp__ir_insert(before,
-                         mp__ir_node(s->func, op, before->line, nargs, args));
-}
-
 static void load_item(scalar *s, const table *t, mp_node *load)
 {
     mp_node *args[] = {load->args[1], t->nil};
@@ -265,7 +379,7 @@ static void rewrite_all(scalar *s)
         mp_node *next, *node = s->func->order[k]->first;
         for (; node != NULL; node = next) {
             next = node->next;
-            if (is_access(node))
+            if (is_access(node) && !is_settled(s, node))
                 rewrite(s, node);
         }
     }
@@ -293,8 +407,10 @@ void mp__scalar_run(mp_func *func)
         return;
     size_t size = (size_t)func->nowns;
     s.tables = mp__unit_alloc(func->unit, size * sizeof *s.tables);
+    s.memories = mp__unit_alloc(func->unit, size * sizeof *s.memories);
     for (int k = 0; k < func->nowns; k++)
         s.tables[k].own = func->owns[k];
+    flatten_all(&s);
     survey(&s);
     begin(&s);
     rewrite_all(&s);

@@ -356,6 +356,7 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
         return true;
     case MP_OP_PHI:
     case MP_OP_TLEN:
+    case MP_OP_TROW:
     case MP_NOPS:
         break;
     }

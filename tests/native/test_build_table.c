@@ -76,8 +76,14 @@ static void what_is_refused(void **data)
     refused("function(x)\n local t = {}\n if x > 0 then\n t.a = {2} end\n"
             " return t.a and 1 or 2 end",
             "f8 -> ?", 4, "'t' gets an item that is a table where it is not");
-    refused("function(x)\n local t = {{1}, {2}}\n return t[x // 1][1] end",
-            "f8 -> ?", 3, "is indexed by a computed value");
+    refused("function(x)\n local t = {{1}, {2, 3}}\n return t[x][1] end",
+            "f8 -> ?", 3, "'t' is indexed by a computed value, and is no");
+    refused("function(x)\n local r = {1}\n local t = {r, r}\n"
+            " return t[x][1] end",
+            "f8 -> ?", 4, "'t' is indexed by a computed value, and is no");
+    refused("function(x)\n local t = {{1}, {2}}\n"
+            " return t[x] and 1 or 2 end",
+            "f8 -> ?", 3, "whether a table has a row");
     refused("function(x)\n return {x} end", "f8 -> ?", 2,
             "result 1 of the kernel is a table");
     refused("function(x)\n return x + {x} end", "f8 -> ?", 2,

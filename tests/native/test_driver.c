@@ -90,10 +90,10 @@ static void refuses(const char *source, int nparams, int line, const char *what)
 static void every_stage_can_be_looked_at(void **data)
 {
     static const char *const marks[] = {
-        [MP_STAGE_BYTECODE] = "RETURN",   [MP_STAGE_BUILD] = "any = mul",
-        [MP_STAGE_SCALAR] = "any = mul",  [MP_STAGE_INFER] = "float = mul",
-        [MP_STAGE_FOLD] = "float = mul",  [MP_STAGE_DIVERGE] = "varying",
-        [MP_STAGE_MASK] = "varying",      [MP_STAGE_EMIT] = "@kernel",
+        [MP_STAGE_BYTECODE] = "RETURN",  [MP_STAGE_BUILD] = "any = mul",
+        [MP_STAGE_SCALAR] = "any = mul", [MP_STAGE_INFER] = "float = mul",
+        [MP_STAGE_FOLD] = "float = mul", [MP_STAGE_DIVERGE] = "varying",
+        [MP_STAGE_MASK] = "varying",     [MP_STAGE_EMIT] = "@kernel",
     };
     for (int stage = 0; stage <= MP_STAGE_EMIT; stage++) {
         drive d;

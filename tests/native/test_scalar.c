@@ -207,6 +207,36 @@ static void memory_is_reached_by_sure_indices(void **data)
            "f8 f8 -> ?");
 }
 
+static void matrices(void **data)
+{
+    (void)data;
+    checks(0,
+           "function(x, y)\n"
+           "  local a, b = {{x, 1.0}, {2.0, y}}, {{0.5, y}, {y, x}}\n"
+           "  local c = {{0.0, 0.0}, {0.0, 0.0}}\n"
+           "  for i = 1, #c do for j = 1, #c[i] do\n"
+           "    for k = 1, 2 do\n"
+           "      c[i][j] = c[i][j] + a[i][k] * b[k][j]\n"
+           "    end\n"
+           "  end end\n"
+           "  c[1][2] = c[1][2] + 1\n"
+           "  return c[1][1] + c[1][2] * 3 + c[2][1] * 5 + c[2][2] * 7\n"
+           "end",
+           "f8 f8 -> ?");
+    checks(2,
+           "function(x, n, m) local r = {x, x + 1}\n"
+           "local a = {r, {2.0, 3.0}, name = 5}\n"
+           "local b = a[n] b[m] = 7.0 r[1] = r[1] + a.name\n"
+           "return a[1][1] + a[1][2] * 2 + a[2][1] * 4 + a[2][2] * 8 end",
+           "f8 i8 i8 -> ?");
+    refused("function(x, n) local a = {{x}, {x}}\n a[1][2] = x\n"
+            " return a[n][1] end",
+            "f8 i8 -> ?", 2, "a row of a table has another item");
+    refused("function(x, n) local a = {{x}, {x}}\n a[3] = x\n"
+            " return a[n][1] end",
+            "f8 i8 -> ?", 2, "a table of rows has another item");
+}
+
 static void others_are_checked(void **data)
 {
     (void)data;
@@ -339,6 +369,7 @@ int main(void)
         cmocka_unit_test(constant_keys_become_values),
         cmocka_unit_test(a_table_is_new_in_each_round),
         cmocka_unit_test(memory_is_reached_by_sure_indices),
+        cmocka_unit_test(matrices),
         cmocka_unit_test(others_are_checked),
         cmocka_unit_test(well_known_kernels),
         cmocka_unit_test(items_have_one_type),

@@ -72,12 +72,18 @@ class Case:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table made in the kernel: `size` items of a kind, or named fields."""
+    """A table made in the kernel: `size` items of a kind, named fields, or rows of items."""
 
     name: str
     kind: str
     size: int
     fields: tuple[str, ...] = ()
+    rows: int = 0
+
+    @property
+    def grows(self) -> bool:
+        """Whether it has items from 1 on, and may get more."""
+        return not self.fields and not self.rows
 
 
 class _Writer:
@@ -204,15 +210,18 @@ class _Writer:
 
     def index(self, table: _Table, depth: int = 1) -> str:
         """Return an index in brackets, or a field's name behind a dot."""
-        rng = self.rng
         if table.fields:
-            return f".{rng.choice(table.fields)}"
-        pick = rng.randrange(40)
+            return f".{self.rng.choice(table.fields)}"
+        row = self.place(table.rows, depth) if table.rows else ""
+        return row + self.place(table.size, depth)
+
+    def place(self, size: int, depth: int) -> str:
+        pick = self.rng.randrange(40)
         if pick == 0:
             return f"[{self.int_(depth)}]"
         if pick < 20:
-            return f"[{rng.randint(1, table.size)}]"
-        return f"[{self.int_(depth)} % {table.size} + 1]"
+            return f"[{self.rng.randint(1, size)}]"
+        return f"[{self.int_(depth)} % {size} + 1]"
 
     def item(self, kind: str, depth: int) -> str | None:
         table = self.table(kind)
@@ -227,7 +236,8 @@ class _Writer:
         kind = rng.choice(("int", "float", "float", "bool"))
         name, size = f"t{self.names}", rng.randint(1, 6)
         fields: tuple[str, ...] = ()
-        pick = rng.randrange(4)
+        rows = 0
+        pick = rng.randrange(5)
         values = [self.expression(kind, 1) for _ in range(size)]
         if pick == 0:
             fields = tuple("xyzuvw"[:size])
@@ -236,9 +246,13 @@ class _Writer:
         elif pick == 1:
             self.put(f"local {name} = {{}}")
             self.put(f"for k = 1, {size} do {name}[k] = {values[0]} end")
+        elif pick == 2:
+            rows = rng.randint(1, 3)
+            row = f"{{{', '.join(values)}}}"
+            self.put(f"local {name} = {{{', '.join([row] * rows)}}}")
         else:
             self.put(f"local {name} = {{{', '.join(values)}}}")
-        self.tables[-1].append(_Table(name, kind, size, fields))
+        self.tables[-1].append(_Table(name, kind, size, fields, rows))
 
     def change_table(self) -> None:
         rng = self.rng
@@ -248,12 +262,12 @@ class _Writer:
             return
         value, pick = self.expression(table.kind, 2), rng.randrange(12)
         name = table.name
-        if pick == 0 and not table.fields:
+        if pick == 0 and table.grows:
             self.put(f"{name}[#{name} + 1] = {value}")
         elif pick < 4:
             a, b = (f"{name}{self.index(table)}" for _ in range(2))
             self.put(f"{a}, {b} = {b}, {a}")
-        elif pick < 7 and not table.fields:
+        elif pick < 7 and table.grows:
             self.put(f"for k = 1, {rng.choice((table.size, f'#{name}', '2'))} do")
             self.put(f"  {name}[k] = {value}")
             self.put("end")
