@@ -36,13 +36,18 @@ static const char *constant(mp_emit *e, int64_t value, bool wide)
     return wide ? mp__emit_splat(e, "i64", text) : text;
 }
 
+/* %own3 is where item 1 is, %own3.0 where item 0 would be. */
 void mp__emit_tables(mp_emit *e)
 {
     for (int k = 0; k < e->func->nowns; k++) {
         const mp_own *own = e->func->owns[k];
-        if (own->size > 0)
-            mp__emit_line(e, "%%own%d = alloca [%d x %s], align 64", k,
-                          own->size, mp__emit_vector_of(e, element_of(own)));
+        if (own->size == 0)
+            continue;
+        const char *item = mp__emit_vector_of(e, element_of(own));
+        mp__emit_line(e, "%%own%d = alloca [%d x %s], align 64", k, own->size,
+                      item);
+        mp__emit_line(e, "%%own%d.0 = getelementptr %s, ptr %%own%d, i64 -1", k,
+                      item, k);
     }
 }
 
@@ -79,16 +84,15 @@ void mp__emit_table_index(mp_emit *e, const mp_node *node)
 static const char *item_at(mp_emit *e, const mp_node *node, const mp_own *own)
 {
     const mp_node *index = node->args[1];
-    const char *from0 =
-        mp__emit_let(e, "sub i64 %s, 1", mp__emit_use(e, index, false));
+    const char *at = mp__emit_use(e, index, false);
     if (node->mask != NULL && index->op != MP_OP_CONST) {
+        const char *from0 = mp__emit_let(e, "sub i64 %s, 1", at);
         const char *inside =
             mp__emit_let(e, "icmp ult i64 %s, %d", from0, own->size);
-        from0 = mp__emit_let(e, "select i1 %s, i64 %s, i64 0", inside, from0);
+        at = mp__emit_let(e, "select i1 %s, i64 %s, i64 1", inside, at);
     }
-    return mp__emit_let(
-        e, "getelementptr [%d x %s], ptr %%own%d, i64 0, i64 %s", own->size,
-        mp__emit_vector_of(e, element_of(own)), own->id, from0);
+    return mp__emit_let(e, "getelementptr %s, ptr %%own%d.0, i64 %s",
+                        mp__emit_vector_of(e, element_of(own)), own->id, at);
 }
 
 /* In bytes, of each lane's place. */
