@@ -108,7 +108,7 @@ class _Compiler:
         llvm.initialize_native_asmprinter()
         self._opaque = numbers < (0, 45)
         self._machines: dict[str, Any] = {}
-        self._passes: dict[str, Any] = {}
+        self._passes: dict[tuple[str, bool], Any] = {}
         self._addresses: dict[str, int] = {}
         self._libraries = _load(None, "libm.so.6", "libmvec.so.1")
         self._jit: Any = None
@@ -163,8 +163,11 @@ class _Compiler:
                 features[name] = False
         return llvm.get_host_cpu_name(), features.flatten()
 
-    def passes(self, isa: str) -> Any:
+    def passes(self, isa: str, tables: bool) -> Any:
         """Return a function that runs the passes that code generation lacks.
+
+        Code with `tables` in memory has short loops over them, which are
+        unrolled so that the tables become registers.
 
         NewGVN is none of them: in a large function it may fail an assertion,
         and end the process.
@@ -174,6 +177,10 @@ class _Compiler:
             passes = llvm.create_module_pass_manager()
             passes.add_always_inliner_pass(False)
             passes.add_global_dce_pass()
+            if tables:
+                passes.add_sroa_pass()
+                passes.add_loop_rotate_pass()
+                passes.add_loop_unroll_pass()
             passes.add_sroa_pass()
             passes.add_gvn_pass()
             passes.add_cfg_simplification_pass()
@@ -186,14 +193,20 @@ class _Compiler:
         passes.add_global_dead_code_eliminate_pass()
         passes.add_sroa_pass()
         passes.add_simplify_cfg_pass()
+        if tables:
+            passes.add_loop_rotate_pass()
+            passes.add_loop_simplify_pass()
+            passes.add_loop_unroll_pass()
+            passes.add_sroa_pass()
+            passes.add_simplify_cfg_pass()
         passes.add_aggressive_dce_pass()
         return lambda module: passes.run(module, builder)
 
-    def optimize(self, module: Any, isa: str) -> None:
+    def optimize(self, module: Any, isa: str, tables: bool) -> None:
         """Run the passes; made anew they would leave some memory each time."""
-        if isa not in self._passes:
-            self._passes[isa] = self.passes(isa)
-        self._passes[isa](module)
+        if (isa, tables) not in self._passes:
+            self._passes[isa, tables] = self.passes(isa, tables)
+        self._passes[isa, tables](module)
 
     def address(self, name: str) -> int:
         """Return where a function of C's libraries is, or 0."""
@@ -220,7 +233,7 @@ class _Compiler:
             module.verify()
         except RuntimeError as error:
             raise CompilerError(f"LLVM does not take the code: {error}") from error
-        self.optimize(module, isa)
+        self.optimize(module, isa, tables="%own" in ir)
         return module
 
     def compile(self, ir: str, isa: str) -> bytes:

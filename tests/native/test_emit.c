@@ -5,8 +5,9 @@
 
 /* ---- emitting ----------------------------------------------------------- */
 
-static const compile_pass passes[] = {mp__infer_run, mp__fold_run,
-                                      mp__diverge_run, mp__mask_run, NULL};
+static const compile_pass passes[] = {mp__scalar_run, mp__infer_run,
+                                      mp__fold_run,   mp__diverge_run,
+                                      mp__mask_run,   NULL};
 
 typedef struct emitted {
     compiled *compiled;
@@ -186,6 +187,13 @@ static const struct {
                            "  a[i][j] = b[j][i] + a:size(2) + #b + b[1][1]\n"
                            "end"},
     {"@f @i f8", "function(s, n, x) return s + x * x, n + 1 end"},
+    {"f8 i8 -> f8 b1", "function(x, n)\n"
+                       "  local v, seen = {}, {false, false}\n"
+                       "  for i = 1, 4 do v[i] = x * i end\n"
+                       "  if n > 2 then v[n] = v[2] else v[#v + 1] = x end\n"
+                       "  seen[n % 2 + 1] = x > 1\n"
+                       "  return v[n & 3], seen[1]\n"
+                       "end"},
 };
 
 /* Some of a vector's lanes may stay idle all the time, but not all. */

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+import moonpool
 from moonpool import _llvm
 
 ANSWER = "define i32 @kernel(ptr %frame) {\n  ret i32 42\n}\n"
@@ -175,3 +176,13 @@ def test_a_large_kernel_does_not_end_the_process(run_python):
         assert "kernel:" in kernel.inspect_asm("f8", "f8")
         """
     )
+
+
+def test_short_loops_over_tables_are_unrolled():
+    kernel = moonpool.kernel(
+        "function(x) local v = {x, 2.0, 3.0} local s = 0.0"
+        " for i = 1, 3 do s = s + v[i] * x end return s end"
+    )
+    assert "%own" in kernel.inspect_llvm("f8")
+    text = _llvm.optimized_ir(kernel.inspect_llvm("f8"), "sse2")
+    assert "%own" not in text
