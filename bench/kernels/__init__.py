@@ -26,6 +26,7 @@ from bench.kernels import (
     softmax,
     sparse,
     stencil,
+    stencil_cells,
     sum_squares,
     triad,
     word_count,
@@ -49,7 +50,7 @@ NATIVE = {
     black_scholes: 20,  # 4 million
     mandelbrot_map: 1,
     sum_squares: 10,  # 10 million
-    stencil: 25,  # 2000 x 2000
+    stencil_cells: 25,  # 2000 x 2000
     nbody: (4096 / 500) ** 2,
     softmax: 10,
     julia: 1,

@@ -95,7 +95,7 @@ def _inner(old: Data) -> Data:
     return inner
 
 
-def _march(data: Data, step: Any) -> Run:
+def march(data: Data, step: Any) -> Run:
     """Return a run of all steps; `step(old, new)` fills all of `new` but the border."""
     plates = data.copy(), data.copy()
 
@@ -114,7 +114,7 @@ def with_numpy(data: Data) -> Run:
     def step(old: Data, new: Data) -> None:
         new[1:-1, 1:-1] = _inner(old)
 
-    return _march(data, step)
+    return march(data, step)
 
 
 def with_numexpr(data: Data) -> Run:
@@ -132,7 +132,7 @@ def with_numexpr(data: Data) -> Run:
         formula = "middle + rate * (north + south + west + east - 4 * middle)"
         numexpr.evaluate(formula, names, out=new[1:-1, 1:-1])
 
-    return _march(data, step)
+    return march(data, step)
 
 
 def with_numba(data: Data, parallel: bool) -> Run:
@@ -145,7 +145,7 @@ def with_numba(data: Data, parallel: bool) -> Run:
                 around = old[j - 1, i] + old[j + 1, i] + old[j, i - 1] + old[j, i + 1]
                 new[j, i] = old[j, i] + RATE * (around - 4 * old[j, i])
 
-    return _march(data, step)
+    return march(data, step)
 
 
 def with_c(data: Data, c: CReference) -> Run:
@@ -172,14 +172,14 @@ def with_lupa(data: Data, lua: LuaThreads) -> Run:
         packed = lua.map(LUPA, ((block.tobytes(), old.shape[1], RATE) for block in blocks))
         new[1:-1, 1:-1] = join(packed, (old.shape[0] - 2, old.shape[1] - 2))
 
-    return _march(data, step)
+    return march(data, step)
 
 
 def with_processes(data: Data, processes: Processes) -> Run:
     def step(old: Data, new: Data) -> None:
         new[1:-1, 1:-1] = np.concatenate(processes.map(_inner, _with_halo(old, 4)))
 
-    return _march(data, step)
+    return march(data, step)
 
 
 def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
@@ -188,4 +188,4 @@ def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
     def step(old: Data, new: Data) -> None:
         pool.run(kernel, old.shape[0] - 2, old, new, RATE)
 
-    return _march(data, step)
+    return march(data, step)
