@@ -4,6 +4,7 @@
 #include <fenv.h>
 #include <locale.h>
 
+#include "native/expense.h"
 #include "native/explain.h"
 #include "native/passes.h"
 #include "native/proto_print.h"
@@ -24,6 +25,9 @@ const char *mp_stage_name(mp_stage stage)
     };
     return names[stage];
 }
+
+/* What LLVM may have to do: it takes two seconds or three for as much. */
+#define MOST_EXPENSE 25000
 
 typedef struct driving {
     const mp_kernel *kernel;
@@ -62,6 +66,11 @@ static void emit(const driving *d)
     if (out->size > MP_MOST_IR)
         mp__unit_refuse(out->func->unit, 0, "split it into several kernels",
                         "the kernel is too large to be compiled");
+    out->expense =
+        mp__expense_of(out->func->unit, out->ir, out->size, &out->spec);
+    if (out->expense > MOST_EXPENSE)
+        mp__unit_refuse(out->func->unit, 0, "split it into several kernels",
+                        "the kernel takes too long to be compiled");
     if (d->print != NULL && d->last == MP_STAGE_EMIT)
         fputs(out->ir, d->print);
 }

@@ -17,6 +17,7 @@ typedef struct mp_driven {
     int64_t stack;        /* likewise: bytes of the tables that it makes */
     const char *ir;       /* after MP_STAGE_EMIT; a zero follows */
     size_t size;
+    size_t expense; /* of compiling it, see expense.h */
 } mp_driven;
 
 /* The size of IR text that is compiled at most, in bytes. */

@@ -98,6 +98,7 @@ typedef struct entry {
     mp_kernel *setup;  /* retained, or NULL */
     mp_native *answer; /* retained; NULL: not tried yet */
     int64_t items;     /* asked for so far */
+    int64_t least;     /* before it is looked for again */
     size_t size;
     unsigned char key[];
 } entry;
@@ -213,10 +214,10 @@ static entry *evict(natives *n)
     return e;
 }
 
-/* Counts `items` in, and looks: the answer, retained, or NULL. `*due` says
- * whether it is time to look for one. */
+/* Counts `*items` in, which become those so far, and looks: the answer,
+ * retained, or NULL. `*due` says whether it is time to look for one. */
 static mp_status look_up(natives *n, const key *k, mp_kernel *setup,
-                         int64_t items, int64_t least, mp_native **out,
+                         int64_t *items, int64_t least, mp_native **out,
                          bool *due, mp_error *err)
 {
     entry *old = NULL;
@@ -236,9 +237,12 @@ static mp_status look_up(natives *n, const key *k, mp_kernel *setup,
         n->count++;
         old = evict(n);
     }
-    if (e->answer == NULL && __builtin_add_overflow(e->items, items, &e->items))
+    if (e->answer == NULL &&
+        __builtin_add_overflow(e->items, *items, &e->items))
         e->items = INT64_MAX;
-    *due = e->answer == NULL && e->items >= least;
+    *items = e->items;
+    *due = e->answer == NULL && e->items >= least &&
+           (least == 0 || e->items >= e->least);
     *out = e->answer != NULL ? mp_native_retain(e->answer) : NULL;
     pthread_mutex_unlock(&n->lock);
     if (old != NULL)
@@ -258,6 +262,17 @@ static void keep(natives *n, const key *k, const mp_kernel *setup,
     pthread_mutex_unlock(&n->lock);
 }
 
+/* Notes that there is no answer before so many items have been asked for. */
+static void postpone(natives *n, const key *k, const mp_kernel *setup,
+                     int64_t least)
+{
+    pthread_mutex_lock(&n->lock);
+    entry *e = find(n, k, setup);
+    if (e != NULL)
+        e->least = least;
+    pthread_mutex_unlock(&n->lock);
+}
+
 /* ---- looking for answers ------------------------------------------------ */
 
 /* A question: what is to be found out, and by whom. */
@@ -267,6 +282,12 @@ typedef struct question {
     const mp_spec *spec;
     const mp_compiler *compiler; /* NULL: types only */
 } question;
+
+/* A kernel that takes LLVM more than about 50 ms is compiled when so many times
+ * as many items have been asked for as for others: a caller then has not waited
+ * longer than interpreting all of them would have taken. */
+#define DEAR 500
+#define DEAR_ITEMS 8
 
 static mp_dtype acc_dtype(mp_kind kind)
 {
@@ -320,7 +341,9 @@ static mp_status compile(const question *q, const mp_driven *driven,
     return MP_OK;
 }
 
-static mp_status answer(const question *q, mp_native **out, mp_error *err)
+/* `*out` is NULL where it is left for later, as what is dear may be. */
+static mp_status answer(const question *q, bool later, mp_native **out,
+                        mp_error *err)
 {
     mp_unit unit;
     mp_driven driven;
@@ -335,6 +358,8 @@ static mp_status answer(const question *q, mp_native **out, mp_error *err)
         status = mp_native_new(out, err);
         if (status == MP_OK)
             keep_outputs(*out, &driven.spec);
+    } else if (status == MP_OK && later && driven.expense > DEAR) {
+        *out = NULL;
     } else if (status == MP_OK) {
         status = compile(q, &driven, out, err);
     }
@@ -353,11 +378,14 @@ static mp_status ask(const question *q, int64_t items, int64_t least,
         return MP_NO_MEMORY;
     bool due = false;
     make_key(&k, q->spec, q->compiler);
-    mp_status status = look_up(n, &k, q->setup, items, least, out, &due, err);
+    mp_status status = look_up(n, &k, q->setup, &items, least, out, &due, err);
     if (status != MP_OK || !due)
         return status;
-    status = answer(q, out, err);
-    if (status == MP_OK)
+    int64_t dear = least < INT64_MAX / DEAR_ITEMS ? least * DEAR_ITEMS : least;
+    status = answer(q, items < dear, out, err);
+    if (status == MP_OK && *out == NULL)
+        postpone(n, &k, q->setup, dear);
+    else if (status == MP_OK)
         keep(n, &k, q->setup, *out);
     return status;
 }

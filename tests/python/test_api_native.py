@@ -513,3 +513,28 @@ def test_at_exit_code_is_left_alone(run_python):
         future = pool.map_async("function(x) return x + 2 end", 1)
         """
     )
+
+
+def large(count, text="x = x * y + 3\n"):
+    return "function(x, y)\n" + text * count + "return x end"
+
+
+def test_what_takes_llvm_too_long_is_not_compiled():
+    """A random number is more than a hundred instructions."""
+    kernel = moonpool.kernel(large(1300, "x = num.random(x, y) * 100 // 1 | 0\n"))
+    assert "the kernel takes too long to be compiled" in kernel.explain("i8", "i8")
+    assert not kernel.native("i8", "i8")
+
+
+def test_a_large_kernel_is_compiled_when_more_has_been_asked_for():
+    """Not to let the caller of a small map wait for LLVM."""
+    kernel = moonpool.kernel(large(700))
+    x = np.arange(3000)
+    with moonpool.Pool(1, native="auto") as pool:
+        pool.map(kernel, x, 1)
+        assert pool.stats()["native"] == 0
+        for _ in range(5):
+            pool.map(kernel, x, 1)
+        assert pool.stats()["native"] > 0
+    with moonpool.Pool(1, native="require") as pool:
+        pool.map(moonpool.kernel(large(700), name="other"), x[:2], 1)
