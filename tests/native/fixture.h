@@ -26,6 +26,10 @@
  *     =f =i =b =nil     a uniform value
  *     [f8] [f8,2]       an array, of rank 1 or of that rank
  *     r[f8]             one that is read-only
+ *     {f8} {f8,2}       an input's core dimensions: packed arrays at any
+ *                       distances from item to item
+ *     p{f8} s{f8}       ones that begin one element apart, or all the same
+ *     w{f8}             an output's
  *     #                 an index: of a run
  *     @f @i @b          an accumulator: of a reduction
  *     -> f8 i4          outputs of those dtypes
@@ -72,6 +76,20 @@ static inline void spec_widen(mp_spec *spec, mp_dtype dtype)
         spec->widest = dtype;
 }
 
+static inline void spec_array(mp_spec *spec, mp_param *param, const char *word)
+{
+    const char *comma = strchr(word, ',');
+    const char *open = strpbrk(word, "[{");
+    param->kind = *open == '[' ? MP_PARAM_ARRAY : MP_PARAM_CORE;
+    param->readonly = *open == '[' ? word[0] == 'r' : word[0] != 'w';
+    if (word[0] != 'p')
+        param->layout = word[0] == 's' ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
+    param->dtype = spec_dtype(open + 1);
+    param->rank = comma != NULL ? atoi(comma + 1) : 1;
+    param->packed = true;
+    spec_widen(spec, param->dtype);
+}
+
 static inline void spec_param(mp_spec *spec, const char *word)
 {
     mp_param *param = &spec->params[spec->nparams++];
@@ -84,14 +102,8 @@ static inline void spec_param(mp_spec *spec, const char *word)
         param->scalar = spec_kind(word[1]);
         if (word[0] == '@')
             spec->form = MP_FORM_REDUCE;
-    } else if (strchr(word, '[') != NULL) {
-        const char *comma = strchr(word, ',');
-        param->kind = MP_PARAM_ARRAY;
-        param->readonly = word[0] == 'r';
-        param->dtype = spec_dtype(strchr(word, '[') + 1);
-        param->rank = comma != NULL ? atoi(comma + 1) : 1;
-        param->packed = true;
-        spec_widen(spec, param->dtype);
+    } else if (strpbrk(word, "[{") != NULL) {
+        spec_array(spec, param, word);
     } else {
         param->kind = MP_PARAM_ELEMENT;
         param->dtype = spec_dtype(word);

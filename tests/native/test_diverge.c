@@ -150,6 +150,29 @@ static void loops(void **data)
               MP_SHAPE_VARYING);
 }
 
+/* The shape of the array whose element the only store is about, and of what is
+ * stored, of `function(a, x, o)`. */
+static void core_is(const char *source, mp_shape_kind array,
+                    mp_shape_kind value)
+{
+    compiled *c = run(source, "{f8,2} f8 w{f8,2} ->", 4, passes);
+    const mp_node *store = effect_at(c->func, 0);
+    check_shape(source, store->args[0], array, 0);
+    check_shape(source, store->args[2], value, 0);
+    compile_free(c);
+}
+
+static void core_dimensions(void **data)
+{
+    (void)data;
+    core_is("function(a, x, o) o[1][2] = #a end", MP_SHAPE_LINEAR,
+            MP_SHAPE_UNIFORM);
+    core_is("function(a, x, o) o[1][2] = a[2][1] end", MP_SHAPE_LINEAR,
+            MP_SHAPE_VARYING);
+    core_is("function(a, x, o) o[x][2] = a[1]:size(1) end", MP_SHAPE_VARYING,
+            MP_SHAPE_UNIFORM);
+}
+
 static void one_lane(void **data)
 {
     (void)data;
@@ -168,9 +191,9 @@ static void one_lane(void **data)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values),   cmocka_unit_test(indices),
-        cmocka_unit_test(branches), cmocka_unit_test(loops),
-        cmocka_unit_test(one_lane),
+        cmocka_unit_test(values),          cmocka_unit_test(indices),
+        cmocka_unit_test(branches),        cmocka_unit_test(loops),
+        cmocka_unit_test(core_dimensions), cmocka_unit_test(one_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

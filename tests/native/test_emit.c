@@ -186,6 +186,19 @@ static const struct {
     {"# # [f8,2] r[f4,2]", "function(i, j, a, b)\n"
                            "  a[i][j] = b[j][i] + a:size(2) + #b + b[1][1]\n"
                            "end"},
+    {"{f8} s{f4} w{f8} ->", "function(a, b, o)\n"
+                            "  for i = 1, #o do o[i] = a[i] * b[i] end\n"
+                            "end"},
+    {"{i8,2} f8 p{u1} w{f2,2} -> f8 b1",
+     "function(a, x, p, o)\n"
+     "  for i = 1, #a do\n"
+     "    local row = a[i]\n"
+     "    for j = 1, a:size(2) do\n"
+     "      if row[j] > x then o[i][j] = row[p[j]] + x end\n"
+     "    end\n"
+     "  end\n"
+     "  return o[1][1], p[#p] > 1\n"
+     "end"},
     {"@f @i f8", "function(s, n, x) return s + x * x, n + 1 end"},
     {"f8 i8 -> f8 b1", "function(x, n)\n"
                        "  local v, seen = {}, {false, false}\n"
@@ -362,6 +375,40 @@ static void test_array_access(void **state)
               "load double, ptr", "@gather.double.v");
 }
 
+/* Arrays that move with the item: the address of the first lane's is a scalar
+ * where all lanes have the same index. */
+static void test_core_access(void **state)
+{
+    (void)state;
+    check_has("function(a, o) o[1] = a[2] end", "{f8} w{f8} ->", MP_ISA_AVX2, 8,
+              "@gather.double.v", "load <8 x double>, ptr %t");
+    check_has("function(a, o) o[1] = a[2] end", "{f8} w{f8} ->", MP_ISA_AVX2, 8,
+              "@scatter.double.v", NULL);
+    check_has("function(a) return a[2] end", "p{f8} -> f8", MP_ISA_AVX2, 8,
+              "load <8 x double>, ptr %t", NULL);
+    check_has("function(a) return a[2] end", "s{f8} -> f8", MP_ISA_AVX2, 8,
+              "load double, ptr %t", "gather");
+    check_has("function(a) return a[2] end", "{f8} -> f8", MP_ISA_AVX2, 1,
+              "load double, ptr %t", "x double>");
+}
+
+/* ">f8" has no notation here. */
+static void test_byte_order(void **state)
+{
+    (void)state;
+    mp_spec spec = make_spec("f8 i2 -> f4");
+    spec.lanes = 4;
+    spec.isa = MP_ISA_AVX2;
+    spec.params[0].swapped = spec.params[1].swapped = true;
+    spec.outputs[0].swapped = true;
+    emitted e = emit("function(x, y) return x + y end", &spec);
+    check_together(e.text);
+    assert_non_null(strstr(e.text, "call <4 x i64> @llvm.bswap.v4i64"));
+    assert_non_null(strstr(e.text, "call <4 x i16> @llvm.bswap.v4i16"));
+    assert_non_null(strstr(e.text, "call <4 x i32> @llvm.bswap.v4i32"));
+    compile_free(e.compiled);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_fastmath),
         cmocka_unit_test(test_loops_look_whether_to_stop),
         cmocka_unit_test(test_array_access),
+        cmocka_unit_test(test_core_access),
+        cmocka_unit_test(test_byte_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,6 +209,39 @@ static void hoisting_and_masks_are_told(void **data)
     (void)data;
 }
 
+static void core_dimensions_are_told(void **data)
+{
+    static const char source[] = "return function(a, b, c, o)\n"
+                                 "  for i = 1, #a do\n"
+                                 "    o[i] = a[i] + b[i]\n"
+                                 "  end\n"
+                                 "  o[c[1]] = a[c[2]]\n"
+                                 "end\n";
+    static const char wanted[] =
+        "kernel 'kernel' runs as native code for avx2, 8 items at once\n"
+        "  a: an array of float64, 1 dimension, packed, read-only, another one "
+        "for each item\n"
+        "  b: an array of float64, 1 dimension, packed, read-only, the same "
+        "for "
+        "all items of a row\n"
+        "  c: an array of int64, 1 dimension, packed, read-only, another one "
+        "for "
+        "each item\n"
+        "  o: an array of float64, 1 dimension, packed, another one for each "
+        "item\n";
+    (void)data;
+    char *text = list(source, "{f8} s{f8} p{i8} w{f8} ->", 8);
+    if (strncmp(text, wanted, strlen(wanted)) != 0)
+        fail_msg("%s", text);
+    assert_non_null(strstr(text, "load of a: a strided gather, one check"));
+    assert_non_null(strstr(text, "load of b: one element for all items"));
+    assert_non_null(strstr(text, "load of c: one vector, one check"));
+    assert_non_null(strstr(text, "load of a: a gather, a check of each"));
+    assert_non_null(strstr(text, "store to o: a strided scatter, one check"));
+    assert_non_null(strstr(text, "store to o: a scatter, a check of each"));
+    free(text);
+}
+
 static void a_new_result_is_packed(void **data)
 {
     check_list("function(x) return x > 1 end", "f4 -> ?", 8,
@@ -305,6 +338,7 @@ int main(void)
         cmocka_unit_test(accesses_are_told),
         cmocka_unit_test(hoisting_and_masks_are_told),
         cmocka_unit_test(a_new_result_is_packed),
+        cmocka_unit_test(core_dimensions_are_told),
         cmocka_unit_test(a_caret_is_under_the_place),
         cmocka_unit_test(odd_text_is_shown),
     };

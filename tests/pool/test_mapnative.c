@@ -117,7 +117,61 @@ static int32_t scalar_code(mp_frame *f)
     return MP_NATIVE_DONE;
 }
 
+/* What "(n),(),(m,n)->(m),()" gets: arguments, the output that is filled, the
+ * one that is returned. */
+static int32_t core_code(mp_frame *f)
+{
+    assert_int_equal(f->arrays[0].extents[0], 3);
+    assert_int_equal(f->arrays[0].strides[0], 8);
+    assert_int_equal(f->arrays[1].extents[0], 2);
+    assert_int_equal(f->arrays[1].extents[1], 3);
+    assert_int_equal(f->arrays[1].strides[0], 24);
+    assert_int_equal(f->arrays[2].extents[0], 2);
+    for (int64_t i = 0; i < f->count; i++) {
+        double a = get(f, 0, i), x = get(f, 1, i), m = get(f, 2, i);
+        put(f, 3, i, a + 10 * x + 100 * m);
+        put(f, 4, i, 7);
+    }
+    return MP_NATIVE_DONE;
+}
+
 /* ---- rows --------------------------------------------------------------- */
+
+static void arrays_move_with_the_item(void **data)
+{
+    enum { ROWS = 5 };
+    double a[ROWS * 3], x[ROWS], m[6], to[ROWS * 2] = {0}, more[ROWS] = {0};
+    test t;
+    begin(&t, core_code, ADD);
+    mp_kernel_release(t.spec.kernel);
+    mp_kernel_options options = {.signature = "(n),(),(m,n)->(m),()"};
+    const char source[] = "function(a, x, m, o) return 1 end";
+    assert_ok(
+        mp_kernel_new(source, strlen(source), &options, &t.spec.kernel, &t.err),
+        &t.err);
+    for (int i = 0; i < ROWS * 3; i++)
+        a[i] = i;
+    for (int i = 0; i < ROWS; i++)
+        x[i] = i;
+    for (int i = 0; i < 6; i++)
+        m[i] = 1 + i;
+    mp_view views[] = {matrix(a, MP_FLOAT64, ROWS, 3),
+                       vector(x, MP_FLOAT64, ROWS),
+                       matrix(m, MP_FLOAT64, 2, 3)};
+    mp_view outs[] = {matrix(to, MP_FLOAT64, ROWS, 2),
+                      vector(more, MP_FLOAT64, ROWS)};
+    for (int k = 0; k < 3; k++)
+        t.args[k].view = &views[k];
+    t.spec.nargs = 3;
+    t.spec.nouts = 2;
+    t.spec.outs = outs;
+    assert_true(run(&t, *data));
+    for (int i = 0; i < ROWS; i++) {
+        assert_true(to[2 * i] == 3 * i + 10 * i + 100);
+        assert_true(more[i] == 7);
+    }
+    end(&t, data);
+}
 
 /* Rows of every shape: merged, broadcast, strided, transposed. */
 static void rows_of_every_shape_are_run(void **data)
@@ -540,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(rows_of_every_shape_are_run),
+        POOL_TEST(arrays_move_with_the_item),
         POOL_TEST(one_item_and_none_will_do),
         POOL_TEST(values_arrive_as_bits),
         POOL_TEST(what_fails_is_interpreted),
