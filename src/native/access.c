@@ -118,6 +118,8 @@ static const char *check_text(const mp_node *node)
         return "a check that a table has the item, or gets its next one";
     case MP_OP_F2I:
         return "a check that a float is an integer";
+    case MP_OP_EXPECT:
+        return is_const(node->args[0]) ? NULL : "a check that it is not nil";
     case MP_OP_IDIV:
     case MP_OP_MOD:
         return mp__ir_node_effects(node) & MP_EFFECT_C

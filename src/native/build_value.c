@@ -258,6 +258,7 @@ bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
     case MP_OP_TROW:
     case MP_OP_RESULT:
     case MP_OP_FOR_TEST:
+    case MP_OP_EXPECT:
     case MP_OP_POLL:
     case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:

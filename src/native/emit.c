@@ -242,7 +242,8 @@ static void emit_node(mp_emit *e, const mp_node *node)
         MP_UNIT_PUSH(e->unit, e->results, e->nresults, node);
         break;
     default:
-        if (node->op == MP_OP_POLL || has_value(node))
+        if (node->op == MP_OP_POLL || node->op == MP_OP_EXPECT ||
+            has_value(node))
             mp__emit_op(e, node);
     }
 }

@@ -469,6 +469,7 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
     case MP_OP_FOR_TEST:
+    case MP_OP_EXPECT:
     case MP_OP_POLL:
     case MP_OP_ENTRY_MASK:
     case MP_OP_ANY:
@@ -479,11 +480,24 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     return "0";
 }
 
+static void expect(mp_emit *e, const mp_node *node)
+{
+    const mp_node *cond = node->args[0];
+    bool wide = mp__emit_is_wide(e, cond);
+    const char *type = wide ? mp__emit_vector_of(e, "i1") : "i1";
+    const char *bad =
+        mp__emit_let(e, "icmp eq %s %s, %s", type, mp__emit_bits(e, cond, wide),
+                     wide ? "zeroinitializer" : "false");
+    mp__emit_check(e, node, bad, wide);
+}
+
 void mp__emit_op(mp_emit *e, const mp_node *node)
 {
     bool wide = mp__emit_is_wide(e, node);
     if (node->op == MP_OP_POLL)
         poll(e, node);
+    else if (node->op == MP_OP_EXPECT)
+        expect(e, node);
     else if (node->op == MP_OP_ANY)
         any(e, node);
     else if (node->op == MP_OP_ENTRY_MASK)

@@ -39,6 +39,7 @@ void mp__infer_run(mp_func *func)
     mp__infer_check_tables(&infer);
     mp__infer_check(&infer);
     mp__infer_table(&infer);
+    mp__infer_maybe(&infer);
     mp__infer_round(&infer);
     mp__infer_integers(&infer);
     mp__infer_truth(&infer);

@@ -4,6 +4,7 @@
  *     infer_solve     facts of all values, and which blocks are reached
  *     infer_check     refuses what would raise if it ran
  *     infer_table     indices of tables that need no check; how large those are
+ *     infer_maybe     numbers that may be nil, where they must not be
  *     infer_round     rounded numbers that may stay floats
  *     infer_integers  checks where floats are to be integers
  *     infer_truth     TRUTH and tests for nil become booleans
@@ -95,6 +96,9 @@ void mp__infer_table(mp_infer *infer);
 /* The index that a TINDEX or TGROW lets pass. */
 mp_fact mp__infer_index(const mp_infer *infer, const mp_node *node);
 void mp__infer_truth(mp_infer *infer);
+/* Whether a value is a number or nil, and nil as a constant only. */
+bool mp__infer_is_maybe(const mp_infer *infer, const mp_node *node);
+void mp__infer_maybe(mp_infer *infer);
 void mp__infer_for(mp_infer *infer);
 void mp__infer_outputs(mp_infer *infer);
 void mp__infer_widen(mp_infer *infer);

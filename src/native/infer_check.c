@@ -25,7 +25,7 @@ static void expect_number(const mp_infer *infer, const mp_node *node, int k,
     const mp_node *arg = node->args[k];
     unsigned may = mp__infer_fact(infer, arg).may;
     unsigned odd = may & ~(unsigned)MP_MAY_NUMBER;
-    if (odd == 0)
+    if (odd == 0 || mp__infer_is_maybe(infer, arg))
         return;
     if (odd == may)
         mp__unit_refuse(infer->unit, node->line,
@@ -89,9 +89,12 @@ static void refuse_store(const mp_infer *infer, const mp_node *node,
 
 /* What can be stored, and what cannot on some ways only. */
 static void check_fit(const mp_infer *infer, const mp_node *node,
-                      mp_dtype dtype, mp_fact fact)
+                      mp_dtype dtype, const mp_node *value)
 {
+    mp_fact fact = mp__infer_fact(infer, value);
     unsigned fits = dtype == MP_BOOL ? MP_MAY_BOOL : MP_MAY_NUMBER;
+    if (dtype != MP_BOOL && mp__infer_is_maybe(infer, value))
+        return;
     if (!holds(dtype, fact.may) || fact.may & ~fits)
         refuse_store(infer, node, dtype, fact.may & ~fits);
 }
@@ -105,7 +108,7 @@ static void check_store(const mp_infer *infer, const mp_node *node)
         mp__unit_refuse(infer->unit, node->line,
                         "it runs interpreted, and raises there",
                         "an array that is read-only is written to");
-    check_fit(infer, node, param->dtype, mp__infer_fact(infer, node->args[2]));
+    check_fit(infer, node, param->dtype, node->args[2]);
 }
 
 /* ---- results ------------------------------------------------------------ */
@@ -115,10 +118,13 @@ static void check_result(const mp_infer *infer, const mp_node *node)
     const mp_spec *spec = infer->func->spec;
     mp_fact fact = mp__infer_fact(infer, node->args[0]);
     if (spec->form == MP_FORM_MAP && !spec->outputs[node->as.index].open) {
-        check_fit(infer, node, spec->outputs[node->as.index].dtype, fact);
+        check_fit(infer, node, spec->outputs[node->as.index].dtype,
+                  node->args[0]);
         return;
     }
-    if (mp__fact_only(fact, MP_MAY_BOOL) || mp__fact_only(fact, MP_MAY_NUMBER))
+    if (mp__fact_only(fact, MP_MAY_BOOL) ||
+        mp__fact_only(fact, MP_MAY_NUMBER) ||
+        mp__infer_is_maybe(infer, node->args[0]))
         return;
     unsigned odd = fact.may & ~(unsigned)MP_MAY_NUMBER;
     if (odd == fact.may && odd != 0 && !(odd & MP_MAY_BOOL))
@@ -135,7 +141,8 @@ static void check_builtin(const mp_infer *infer, const mp_node *node)
 {
     for (int k = 0; k < node->nargs; k++) {
         unsigned may = mp__infer_fact(infer, node->args[k]).may;
-        if (may & ~(unsigned)MP_MAY_NUMBER)
+        if (may & ~(unsigned)MP_MAY_NUMBER &&
+            !mp__infer_is_maybe(infer, node->args[k]))
             mp__unit_refuse(infer->unit, node->line,
                             "give it a number on every way here", "%s of %s",
                             mp__builtin_name(node->as.builtin),
@@ -214,6 +221,7 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_TSTORE:
     case MP_OP_TLEN:
     case MP_OP_TROW:
+    case MP_OP_EXPECT:
     case MP_OP_POLL:
     case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:

@@ -216,6 +216,7 @@ static mp_node *convert(mp_infer *infer, mp_node *node)
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
     case MP_OP_FOR_TEST:
+    case MP_OP_EXPECT:
     case MP_OP_POLL:
     case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:

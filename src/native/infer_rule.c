@@ -465,6 +465,7 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_TLEN:
     case MP_OP_TROW:
     case MP_OP_RESULT:
+    case MP_OP_EXPECT:
     case MP_OP_POLL:
     case MP_NOPS:
         break;

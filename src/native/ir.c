@@ -55,6 +55,9 @@ mp_effects mp__ir_node_effects(const mp_node *node)
         if (node->type == MP_TYPE_FLOAT ||
             (is_const_int(node->args[1]) && node->args[1]->as.i != 0))
             return MP_EFFECT_0;
+    } else if (node->op == MP_OP_EXPECT && node->args[0]->op == MP_OP_CONST &&
+               node->args[0]->as.b) {
+        return MP_EFFECT_0;
     } else if (node->op == MP_OP_BUILTIN && node->type != MP_TYPE_ANY &&
                !builtin_fails(node->as.builtin, node->type)) {
         return MP_EFFECT_0;

@@ -76,6 +76,7 @@ typedef enum mp_type {
  *   FOR_START   init, limit, step: the value before the first of the loop
  *   FOR_LIMIT   init, limit, step: the limit in the loop's own type
  *   FOR_TEST    index, limit, step: whether the loop goes on
+ *   EXPECT      cond, a boolean: where it is false Lua raises an error
  *   POLL        at the head of each loop: leaves if the job is stopped
  *   ENTRY_MASK  which lanes have an item
  *   ANY         mask: uniform, whether one lane is set
@@ -125,6 +126,7 @@ typedef enum mp_type {
     X(FOR_START, "for_start", 3, ANY, 0)                                       \
     X(FOR_LIMIT, "for_limit", 3, ANY, 0)                                       \
     X(FOR_TEST, "for_test", 3, BOOL, 0)                                        \
+    X(EXPECT, "expect", 1, NONE, C)                                            \
     X(POLL, "poll", 0, NONE, W)                                                \
     X(ENTRY_MASK, "entry_mask", 0, BOOL, 0)                                    \
     X(ANY, "any", 1, BOOL, 0)                                                  \

@@ -351,6 +351,8 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
     case MP_OP_ANDN:
         out->v = eval_bool(eval_truth(args[0]) && !eval_truth(args[1]));
         return true;
+    case MP_OP_EXPECT:
+        return eval_truth(args[0]);
     case MP_OP_REF:
     case MP_OP_POLL:
         return true;

@@ -346,9 +346,42 @@ static void truth(void **data)
     exact("function(x, y) return y == nil and x or -x end", "f8 =nil -> ?");
     exact("function(x, y) if y then return 'a' end return x end",
           "f8 =nil -> ?");
-    refused("function(x) local b if x > 1 then b = x end return b end",
+}
+
+/* Numbers that are nil on some ways: what would raise is a check. */
+static void numbers_or_nil(void **data)
+{
+    (void)data;
+    exact("function(x) local b if x > 1 then b = x end return b end",
+          "f8 -> ?");
+    exact("function(x)\nlocal b if x > 1 then b = x end\nreturn b + 1 end",
+          "f8 -> ?");
+    exact("function(x) local b if x > 1 then b = x end return b or -1.0 end",
+          "f8 -> ?");
+    exact("function(x) local b if x > 1 then b = 3 end return b or 4 end",
+          "f8 -> i1");
+    exact("function(x)\n"
+          "  local best, at\n"
+          "  for k = 1, 5 do\n"
+          "    local d = (x - k) * (x - k)\n"
+          "    if best == nil or d < best then best, at = d, k end\n"
+          "  end\n"
+          "  return best, at\n"
+          "end",
+          "f8 -> ?");
+    exact("function(x, y)\n"
+          "  local a, b\n"
+          "  if x > 0 then a = y elseif x < -1 then b = 2 * y end\n"
+          "  if y > 0 then b = a end\n"
+          "  return (a or 1) + math.max(b, 2)\n"
+          "end",
+          "f8 f8 -> ?");
+    refused("function(x) local b if x > 1 then b = x > 2 end return b end",
             "f8 -> ?", 1, "nil here and something else there");
-    refused("function(x)\nlocal b if x > 1 then b = x end\nreturn b + 1 end",
+    refused("function(x)\n"
+            "  local b if x > 1 then b = x elseif x > 0 then b = false end\n"
+            "  return b + 1\n"
+            "end",
             "f8 -> ?", 3, "'b', which may be nil");
 }
 
@@ -501,6 +534,7 @@ int main(void)
         cmocka_unit_test(numeric_for),
         cmocka_unit_test(limits_known_before),
         cmocka_unit_test(truth),
+        cmocka_unit_test(numbers_or_nil),
         cmocka_unit_test(what_would_raise),
         cmocka_unit_test(outputs),
         cmocka_unit_test(accumulators),

@@ -312,7 +312,24 @@ class _Writer:
         if name is not None:
             self.put(f"{name} = {self.expression(kind, 3)}")
 
+    def maybe(self) -> None:
+        """Use a number that is nil on some ways."""
+        rng = self.rng
+        kind = rng.choice(("int", "float"))
+        self.names += 1
+        name = f"m{self.names}"
+        self.put(f"local {name}")
+        self.put(f"if {self.bool_(2)} then {name} = {self.expression(kind, 2)} end")
+        if rng.random() < 0.3:
+            self.put(f"if not {name} and {self.bool_(1)} then {name} = {self.literal(kind)} end")
+        value = name if rng.random() < 0.1 else f"({name} or {self.literal(kind)})"
+        more = self.expression(kind, 1)
+        self.put(f"local {self.declare(kind)} = {value} + {more}")
+
     def branch(self) -> None:
+        if self.rng.random() < 0.15:
+            self.maybe()
+            return
         self.put(f"if {self.bool_(2)} then")
         self.block(self.rng.randint(1, 3))
         if self.rng.random() < 0.3:
