@@ -171,11 +171,14 @@ def long_runs() -> Iterator[Figure]:
     """Look at memory and threads of processes that do much."""
     extra = _soak("memory")["mib"]
     yield at_most("extra memory of pool.map(k, a, out=b) over 1 GiB", extra, 16, " MiB")
-    for scenario, what in (
+    flat_ones = [
         ("jobs", "100,000 small jobs"),
         ("stopped", "10,000 cancelled or timed-out jobs"),
         ("pools", "1,000 pools opened and closed"),
-    ):
+    ]
+    if _native.available():
+        flat_ones.append(("kernels", "10,000 kernels compiled and dropped"))
+    for scenario, what in flat_ones:
         found = _soak(scenario)
         left = found["threads"]
         # What malloc keeps for itself moves by this much either way.

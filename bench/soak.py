@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -115,6 +116,21 @@ def pools(count: int, native: Native = "off") -> dict[str, float]:
     return growth(ten, count // 10)
 
 
+def kernels(count: int, native: Native = "require") -> dict[str, float]:
+    """Compile kernels that are all different, and drop them."""
+    # LLVM is to compile each of them, in later runs too.
+    os.environ["MOONPOOL_CACHE"] = "0"
+    x = np.arange(3000.0)
+    numbers = itertools.count()
+    with moonpool.Pool(native=native) as pool:
+
+        def ten() -> None:
+            for _ in range(10):
+                pool.map(moonpool.kernel(f"function(x) return x * {next(numbers)} end"), x)
+
+        return growth(ten, count // 10)
+
+
 def memory(mib: int, native: Native = "off") -> dict[str, float]:
     """Map over an array into another, both in memory already."""
     x, out = np.ones(mib * MIB // 8), np.ones(mib * MIB // 8)
@@ -189,6 +205,7 @@ SCENARIOS: dict[str, tuple[Callable[[int, Native], dict[str, float]], int]] = {
     "jobs": (jobs, 100_000),
     "stopped": (stopped, 10_000),
     "pools": (pools, 1000),
+    "kernels": (kernels, 10_000),
     "memory": (memory, 1024),
     "interrupt": (interrupt, 5),
     "stops": (stops, 20),
@@ -203,7 +220,7 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("--native", choices=("auto", "require", "off"))
     options = parser.parse_args(arguments)
     run, count = SCENARIOS[options.scenario]
-    native: Native = options.native or ("require" if run is stops else "off")
+    native: Native = options.native or ("require" if run in (kernels, stops) else "off")
     print(json.dumps(run(options.count or count, native)))
 
 

@@ -283,6 +283,15 @@ def test_soak_leaves_no_thread():
     assert soak.pools(10)["threads"] == 0
 
 
+def test_soak_gives_code_back(monkeypatch):
+    """Six hundred kernels: a page of code that stayed of each would show."""
+    pytest.importorskip("llvmlite")
+    monkeypatch.setenv("MOONPOOL_CACHE", "0")
+    found = soak.kernels(600)
+    assert found["threads"] == 0
+    assert found["mib"] < 4
+
+
 def test_soak_interrupt():
     assert soak.interrupt(1)["seconds"] < 10
 
