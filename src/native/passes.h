@@ -28,7 +28,7 @@ void mp__fold_run(mp_func *func);
 void mp__diverge_run(mp_func *func);
 
 /* lanes.c: makes spec->lanes 1 where vectors do not pay, and all shapes
- * uniform with it. */
+ * uniform with it; doubles them for a map of small integers. */
 void mp__lanes_run(mp_func *func);
 
 /* mask.c: leaves only branches on uniform conditions, and sets node->mask of

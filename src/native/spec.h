@@ -65,7 +65,7 @@ typedef struct mp_spec {
     mp_isa isa;
     int lanes;      /* items at once, a power of two; 1: scalar code */
     bool alone;     /* so few items come in a row that one at once is better */
-    bool any_lanes; /* `lanes` may be made 1 where that is faster */
+    bool any_lanes; /* `lanes` may be changed where that is faster */
 } mp_spec;
 
 #endif

@@ -68,11 +68,25 @@ static void arithmetic(void **data)
                      8);
 }
 
+/* A register holds twice as many of them as of doubles. */
+static void small_integers(void **data)
+{
+    (void)data;
+    const char *source = "function(x, y) return (x * y + 127) // 255 end";
+    assert_int_equal(lanes_of(source, "u1 u1 -> u1", true), 16);
+    assert_int_equal(lanes_of(source, "u1 u1 -> u1", false), 8);
+    assert_int_equal(lanes_of(source, "u1 i8 -> u1", true), 8);
+    assert_int_equal(lanes_of(source, "u1 f4 -> f4", true), 8);
+    assert_int_equal(
+        lanes_of("function(x, y) return x / y end", "u1 u1 -> f8", true), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gathers_in_loops),
         cmocka_unit_test(arithmetic),
+        cmocka_unit_test(small_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
