@@ -3,7 +3,7 @@
  *
  * No table changes while a kernel runs, for a kernel that writes to one is
  * refused; so all fields are what they are now. The setup's tables may change:
- * see build_shared.c. */
+ * see build_shared.c. Those that the kernel makes are for build_table.c. */
 #include <math.h>
 #include <string.h>
 

@@ -59,6 +59,8 @@ static void print_extra(const mp_node *node, FILE *to)
         fprintf(to, " %d", node->as.index);
     else if (node->op == MP_OP_BUILTIN)
         fprintf(to, " %s", mp__builtin_name(node->as.builtin));
+    else if (node->op == MP_OP_TINDEX && node->as.b)
+        fprintf(to, " or error");
 }
 
 static void print_id(const mp_node *node, FILE *to)

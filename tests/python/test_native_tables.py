@@ -175,6 +175,13 @@ def test_runs_agree(source, kind):
     assert expected == found
 
 
+def test_explain_tells_of_items():
+    text = moonpool.kernel(MEDIAN).explain("f8[:]", "f8[:]", isa="avx2")
+    assert "store to a table's item: one vector" in text
+    assert "store to a table's item: a scatter" in text
+    assert "a check that a table has the item" in text
+
+
 def test_reductions_agree():
     source = """function(s, x)
       local t = {s, 0.0}
