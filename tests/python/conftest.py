@@ -103,7 +103,7 @@ def pytest_configure():
         return close(pool, cancel)
 
     if DEFAULT_TIER:
-        moonpool.Pool.close = counting  # type: ignore[method-assign]
+        moonpool.Pool.close = counting  # type: ignore[assignment, method-assign]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -239,11 +239,12 @@ def _spread(rng: random.Random, code: str, shape: tuple[int, ...]) -> np.ndarray
 
 
 def _map(rng: random.Random, seed: int) -> Case:
-    shape = (rng.choice(kernelgen.SIZES),)
+    shape: tuple[int, ...] = (rng.choice(kernelgen.SIZES),)
     if rng.random() < 0.3:
         shape = (rng.choice(EXTENTS), *shape)
     writer = _Writer(rng, [])
-    params, args = [], []
+    params: list[str] = []
+    args: list[Any] = []
     for k in range(rng.randint(1, 4)):
         if k > 0 and rng.random() < 0.3:
             value = rng.choice((3, -7, 0.25, -2.5, True, 1 << 62))
@@ -276,7 +277,8 @@ def _run(rng: random.Random, seed: int) -> Case:
     extent = tuple(rng.choice(EXTENTS) for _ in range(rng.randint(1, 3)))
     if len(extent) == 1:
         extent = (rng.choice(kernelgen.SIZES),)
-    inputs, args = [], []
+    inputs: list[tuple[str, str, int]] = []
+    args: list[Any] = []
     for name in "abc"[: rng.randint(1, 3)]:
         code, rank = rng.choice(kernelgen.DTYPES), rng.randint(1, 3)
         inputs.append((name, kernelgen._kind(code), rank))
