@@ -15,6 +15,7 @@ import textwrap
 import pytest
 
 import moonpool
+from moonpool import _kernel
 
 DEFAULT_TIER = os.environ.get("MOONPOOL_NATIVE")
 
@@ -79,8 +80,9 @@ def default_tier(request):
         yield
         return
     os.environ["MOONPOOL_NATIVE"] = tier
-    # One that was made for other tests.
+    # What was made, and compiled, for other tests.
     moonpool.default_pool().close()
+    _kernel._from_source.cache_clear()
     yield
     os.environ["MOONPOOL_NATIVE"] = str(DEFAULT_TIER)
 

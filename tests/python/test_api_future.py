@@ -68,7 +68,7 @@ class TestResult:
         with pytest.raises(TypeError):
             pool.run_async(ONE, "x")
 
-    @pytest.mark.refused
+    @pytest.mark.interpreted
     def test_does_not_block(self, pool):
         started = time.monotonic()
         future = pool.map_async("function(x) for i = 1, 1e7 do end return x end", np.zeros(4))

@@ -183,7 +183,29 @@ class TestReduce:
             pool.reduce("function(acc, x) return acc + 1 // x end", x, init=0, combine="+")
         assert raised.value.index == 77_777
 
+    @pytest.mark.parametrize(
+        ("source", "init", "combine", "result"),
+        [
+            ("return math.max(a, x)", -np.inf, "max", 7.5),
+            ("return math.min(a, x)", np.inf, None, -1.0),
+            ("return math.max(a, x)", 0.0, None, 7.5),
+            ("if x > a then return x end return a", -1e300, "max", 7.5),
+            ("return a + x", 0, "+", 6.75),
+            ("return a + x * x", 0, None, 57.3125),
+            ("return a + 1", 0, "+", 4),
+            ("return a + 1", 0.0, "+", 4.0),
+            ("if x > 0 then return a + 1 end return a", 0, "+", 2),
+            ("return a and x > -2", True, None, True),
+        ],
+    )
+    def test_what_users_write(self, pool, source, init, combine, result):
+        x = np.array([-1.0, 7.5, 0.25, 0.0])
+        found = pool.reduce(f"function(a, x) {source} end", x, init=init, combine=combine)
+        assert (type(found), found) == (type(result), result)
+        assert compiled(pool) > 0
+
     def test_what_is_refused(self, pool):
+        """The integer 0 is the result where no element is greater."""
         with pytest.raises(RuntimeError, match="a float there"):
             pool.reduce("function(a, x) return math.max(a, x) end", np.ones(9), init=0)
 
