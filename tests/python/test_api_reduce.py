@@ -36,6 +36,7 @@ class TestWhole:
             (None, 0, SUM, 55),
         ],
     )
+    @pytest.mark.refused
     def test_combine(self, pool, combine, init, kernel, wanted):
         assert pool.reduce(kernel, np.arange(1, 11), init=init, combine=combine) == wanted
 
