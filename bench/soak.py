@@ -191,7 +191,9 @@ def stops(times: int, native: Native = "require") -> dict[str, float]:
     with moonpool.Pool(native=native) as pool:
         for name, loop in LOOPS.items():
             kernel = moonpool.kernel(f"function(x) {loop} return x end")
-            pool.map(kernel, x[:0], out=out[:0])
+            # Compiled before the clock runs.
+            with contextlib.suppress(moonpool.KernelTimeout):
+                pool.map(kernel, x, out=out, timeout=0.001)
             late[name] = 0.0
             for _ in range(times):
                 started = time.perf_counter()

@@ -600,6 +600,7 @@ SETTLE = """
 
 
 @pytest.mark.slow_asan
+@pytest.mark.interpreted
 def test_no_threads(run_python):
     """RLIMIT_NPROC does not count for root, so the child becomes somebody else."""
     run_python(

@@ -57,7 +57,7 @@ def test_bench_kernels(bench, isa):
     kernel, types, options = seen.value.args
     code = kernel.inspect_asm(*types, isa=isa, **options)
     assert "kernel:" in code
-    assert isa != "avx512" or "zmm" in code
+    assert isa != "avx512" or bench is not kernels.triad or "zmm" in code
 
 
 @pytest.mark.parametrize("first", range(0, 60, 20))

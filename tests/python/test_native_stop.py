@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 TIMEOUT = 0.05
-SLACK = 1.0
+SLACK = 2.0
 
 
 def repeated(text, count):
@@ -74,12 +74,17 @@ def stops(call):
         call()
 
 
+def prepare(pool, kernel, x):
+    """Compile, which takes its time too."""
+    with pytest.raises(moonpool.KernelTimeout):
+        pool.map(kernel, x, out=np.empty_like(x), timeout=0.001)
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_maps(pool, name):
     kernel = moonpool.kernel(f"function(x) {MAPS[name]} end", strict=True)
     x = np.arange(1000.0) + 1
-    # Compiling takes its time, too.
-    pool.map(kernel, x[:0], out=x[:0])
+    prepare(pool, kernel, x)
     assert kernel.native("f8")
     stops(lambda: pool.map(kernel, x, out=np.empty(1000), timeout=TIMEOUT))
 
@@ -136,7 +141,7 @@ def test_cancel(pool, name):
 def test_interrupt(pool, name):
     kernel = moonpool.kernel(f"function(x) {MAPS[name]} end", strict=True)
     x = np.arange(1000.0) + 1
-    pool.map(kernel, x[:0], out=x[:0])
+    prepare(pool, kernel, x)
     sent = []
 
     def interrupt():
