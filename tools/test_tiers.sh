@@ -14,7 +14,6 @@ for tier in off require; do
         --ignore=tests/python/test_bench.py \
         --ignore=tests/python/test_demo.py \
         --ignore=tests/python/test_llvm.py \
-        --ignore=tests/python/test_native_property.py \
-        --ignore=tests/python/test_native_reduce.py \
+        --ignore-glob='tests/python/test_native_*.py' \
         "$@"
 done
