@@ -6,6 +6,7 @@ LLVM is imported when the first kernel is compiled.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import sys
 import threading
@@ -86,14 +87,32 @@ def link(code: bytes) -> tuple[int, object]:
     return linked.address, linked
 
 
+# Taken locks, one a thread that compiles: it is released at its end.
+_working: list[_thread.LockType] = []
+# How long the interpreter's exit waits for one, in seconds.
+_AT_EXIT = 10.0
+
+
+@atexit.register
+def _exit() -> None:
+    """Wait for what Ctrl-C has left alone: LLVM must not end under a compiler."""
+    for done in tuple(_working):
+        done.acquire(timeout=_AT_EXIT)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_working.clear)
+
+
 def _undisturbed(call: Callable[[], T]) -> T:
     """Call the compiler in a thread of its own, where no handler of a signal runs.
 
     What Ctrl-C raises in the midst of llvmlite leaves it in an undefined state,
     and in the midst of an import, or only the search for a module, it may leave
     the interpreter's import lock taken. So it is raised here, and the compiler
-    comes to its end alone. A `threading.Thread` would not do: what is raised while one starts
-    may leave a lock of its own taken, for which the thread waits for ever.
+    comes to its end alone. A `threading.Thread` would not do: what is raised
+    while one starts may leave a lock of its own taken, for which the thread
+    waits for ever.
     """
     if threading.current_thread() is not threading.main_thread():
         return call()
@@ -109,11 +128,14 @@ def _undisturbed(call: Callable[[], T]) -> T:
         except BaseException as error:
             raised.append(error)
         finally:
+            _working.remove(done)
             done.release()
 
+    _working.append(done)
     try:
         _thread.start_new_thread(body, ())
     except RuntimeError:
+        _working.remove(done)
         # No thread can be had: the interpreter exits, or there are too many.
         return call()
     while not done.acquire(timeout=0.1):

@@ -175,6 +175,7 @@ def test_fork_in_a_signal_handler_while_a_kernel_is_compiled(run_python):
 import faulthandler, os, signal, time, moonpool
 from moonpool import _llvm
 faulthandler.dump_traceback_later(30, exit=True)
+os.environ["MOONPOOL_CACHE"] = "0"
 compile_ir = _llvm.compile_ir
 
 def slowly(ir, isa):

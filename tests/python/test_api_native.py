@@ -560,3 +560,24 @@ def test_a_large_kernel_is_compiled_when_more_has_been_asked_for():
         assert pool.stats()["native"] > 0
     with moonpool.Pool(1, native="require") as pool:
         pool.map(moonpool.kernel(large(700), name="other"), x[:2], 1)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.4])
+def test_an_exit_while_llvm_is_at_work(run_python, seconds):
+    """After Ctrl-C the compiler is alone, and the process ends when it has."""
+    run_python(
+        f"""
+        import os, signal
+        import moonpool
+        os.environ["MOONPOOL_CACHE"] = "0"
+        kernel = moonpool.kernel({large(300, "if x > y then x = x - 1.5 else y = y * x end ")!r})
+        pool = moonpool.Pool(1, native="require")
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, {seconds})
+        try:
+            pool.map(kernel, [1.0, 2.0], 1.0)
+        except KeyboardInterrupt:
+            pass
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        """
+    )
