@@ -465,6 +465,13 @@ typedef struct mp_shortcuts mp_shortcuts;
 MP_API mp_status mp_shortcuts_new(mp_shortcuts **out, mp_error *err);
 MP_API void mp_shortcuts_free(mp_shortcuts *shortcuts);
 
+/* Calls `body(arg)`, at once and on the same thread, without what the caller
+ * holds. */
+typedef struct mp_aside {
+    void (*run)(void *ud, void (*body)(void *arg), void *arg);
+    void *ud;
+} mp_aside;
+
 /* Runs an elementwise map at once, without a job, where that seems to take some
  * microseconds at most: the kernel has been compiled for these types, and each
  * operand lies in a row. True: it is done. False: mp_map_start() is to do it,
@@ -472,10 +479,12 @@ MP_API void mp_shortcuts_free(mp_shortcuts *shortcuts);
  * need not do any more, as it does before the call.
  *
  * Compiles nothing, waits for nothing, and does not fail. What could go on for
- * long, a loop of the kernel's, is cut off after some thousand turns. */
+ * long, a loop of the kernel's, is cut off after some thousand turns. Where it
+ * seems to take more than a few microseconds, it is `aside`, unless NULL, that
+ * runs it: other threads may use the shortcuts meanwhile. */
 MP_API bool mp_shortcuts_map(mp_shortcuts *shortcuts, mp_pool *pool,
-                             mp_map_spec *spec,
-                             const mp_native_options *native);
+                             mp_map_spec *spec, const mp_native_options *native,
+                             const mp_aside *aside);
 
 /* What a map without outputs returns, in so far as mp_shortcuts_map() is likely
  * to run it: the shape, and as in mp_map_types(). False where it is not. */

@@ -1,4 +1,4 @@
-/* Small maps without a job. No Python code runs on the way: arguments are plain
+/* Small maps without a job. They run no Python code: arguments are plain
  * values, NumPy arrays and memoryviews, or there is a job after all. What is
  * wrong with them that says, too; here nothing is raised but MemoryError. */
 #include "shortcut.h"
@@ -9,7 +9,7 @@
 #include "numpy.h"
 #include "value.h"
 
-/* Arguments and outputs; see MOST_OPERANDS in src/pool/shortcuts.c. */
+/* Arguments and outputs; see MP_ROW_OPERANDS in src/pool/row.h. */
 #define MOST 8
 
 typedef struct brief {
@@ -25,6 +25,8 @@ typedef struct brief {
     int nviews;
     mp_view views[MOST]; /* of arguments, then of outputs */
     mp_arg args[MOST];
+    bool entered; /* the pool; under `use` */
+    mpy_use use;
 } brief;
 
 static void give_back(brief *b)
@@ -83,12 +85,30 @@ static bool is_open(const mpy_pool *pool)
     return pool->pool != NULL && !pool->closed;
 }
 
+/* An mp_aside.run: without the GIL, and so with the pool kept. */
+static void run_aside(void *ud, void (*body)(void *arg), void *arg)
+{
+    brief *b = ud;
+    b->entered = mpy_pool_enter(b->pool, &b->use) == 0;
+    if (b->entered) {
+        mpy_unlocked(body, arg);
+    } else {
+        PyErr_Clear();
+        body(arg);
+    }
+}
+
 /* Only the last thing before the memory is written to. */
 static bool run(brief *b)
 {
-    return is_open(b->pool) &&
-           mp_shortcuts_map(b->kernel->shortcuts, b->pool->pool, &b->spec,
-                            &b->options);
+    const mp_aside aside = {run_aside, b};
+    b->entered = false;
+    bool done = is_open(b->pool) &&
+                mp_shortcuts_map(b->kernel->shortcuts, b->pool->pool, &b->spec,
+                                 &b->options, &aside);
+    if (b->entered)
+        mpy_pool_leave(b->pool, &b->use);
+    return done;
 }
 
 /* ---- into outputs that are given ---------------------------------------- */

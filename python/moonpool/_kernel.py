@@ -33,10 +33,10 @@ class Kernel(_core.Kernel):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Map over `args` on `moonpool.default_pool()`: see `Pool.map`."""
-        # The default pool is made of a Pool, which is made of kernels.
-        from moonpool._default import default_pool
+        # A Pool is made of kernels: the package is not whole before both are.
+        import moonpool
 
-        return default_pool().map(self, *args, **options)
+        return moonpool.default_pool().map(self, *args, **options)
 
     def __repr__(self) -> str:
         """Return name and options."""

@@ -90,7 +90,7 @@ static void run_job(test *t, mp_pool *pool)
 static bool at_once(test *t, mp_pool *pool)
 {
     t->spec.first = 0;
-    return mp_shortcuts_map(t->shortcuts, pool, &t->spec, &t->native);
+    return mp_shortcuts_map(t->shortcuts, pool, &t->spec, &t->native, NULL);
 }
 
 static void assert_added(const test *t, int64_t from, double more)
@@ -492,6 +492,66 @@ static void what_takes_long_is_for_a_job(void **data)
     end(t, data);
 }
 
+/* Counts, and has others use the shortcuts meanwhile. */
+typedef struct stepping {
+    test *t;
+    mp_pool *pool;
+    int calls;
+} stepping;
+
+static void step_aside(void *ud, void (*body)(void *), void *arg)
+{
+    stepping *s = ud;
+    test *t = s->t;
+    double to;
+    s->calls++;
+    body(arg);
+    for (int k = 0; k < 10; k++) {
+        mp_view out = scalar(&to, MP_FLOAT64);
+        mp_arg args[8];
+        for (int n = 0; n < 8; n++)
+            args[n].value = int_value(n);
+        mp_map_spec spec = {.kernel = t->spec.kernel,
+                            .nargs = k % 8,
+                            .args = args,
+                            .nouts = 1,
+                            .outs = &out};
+        mp_job *job;
+        mp_error err;
+        assert_ok(mp_map_start(s->pool, &spec, &t->options, &job, &err), &err);
+        mp_job_stop(job, MP_CANCELLED);
+        mp_job_free(job);
+        (void)mp_shortcuts_types(t->shortcuts, s->pool, &spec,
+                                 &(mp_shape){.ndim = 0}, &(int){0},
+                                 (mp_dtype[MP_MAX_ARGS]){MP_BOOL});
+        mp_shortcuts_map(t->shortcuts, s->pool, &spec, &t->native, NULL);
+    }
+}
+
+static int32_t slow_code(mp_frame *f)
+{
+    if (f->at[0] == NULL || f->count < COUNT)
+        return MP_NATIVE_STOPPED;
+    usleep(200);
+    return add_code(f);
+}
+
+static void what_takes_longer_runs_aside(void **data)
+{
+    test *t = begin(slow_code, ADD);
+    stepping steps = {t, *data, 0};
+    mp_aside aside = {step_aside, &steps};
+    run_job(t, *data);
+    for (int i = 0; i < 20; i++) {
+        t->spec.first = 0;
+        memset(t->to, 0, sizeof t->to);
+        if (mp_shortcuts_map(t->shortcuts, *data, &t->spec, &t->native, &aside))
+            assert_added(t, 0, 1000);
+    }
+    assert_true(steps.calls > 0);
+    end(t, data);
+}
+
 /* ---- around the code ---------------------------------------------------- */
 
 static int32_t rounding_code(mp_frame *f)
@@ -570,7 +630,8 @@ static void *hammer_body(void *ud)
         spec.outs = &out;
         spec.first = 0;
         to[COUNT - 1] = 0;
-        if (!mp_shortcuts_map(shortcuts, h->pool, &spec, &h->from->native)) {
+        if (!mp_shortcuts_map(shortcuts, h->pool, &spec, &h->from->native,
+                              NULL)) {
             if (mp_map_start(h->pool, &spec, &h->from->options, &job, &err) !=
                 MP_OK)
                 h->done = false;
@@ -626,6 +687,7 @@ int main(void)
         POOL_TEST(an_error_is_the_interpreter_s),
         POOL_TEST(a_loop_is_cut_off),
         POOL_TEST(what_takes_long_is_for_a_job),
+        POOL_TEST(what_takes_longer_runs_aside),
         POOL_TEST(the_thread_keeps_its_rounding),
         POOL_TEST(many_types_take_turns),
         POOL_TEST(threads_do_not_meet),

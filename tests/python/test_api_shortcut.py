@@ -449,6 +449,34 @@ class TestAround:
         stats = pool.stats()
         assert stats["items"] == 6 * sum(1 + k % 50 for k in range(300))
 
+    def test_threads_that_run_aside(self):
+        """What takes some microseconds lets go of the GIL."""
+        x = np.arange(12_000.0)
+        pool = moonpool.Pool(2, native="require")
+        warm(pool, ADD, x, x)
+        errors, wrong = [], []
+
+        def body(number):
+            out = np.zeros(12_000)
+            try:
+                while True:
+                    pool.map(ADD, x, number, out=out)
+                    if out[number] != 2 * number or pool.map(ADD, x, x)[-1] != 2 * 11_999:
+                        wrong.append(number)
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        threads = [threading.Thread(target=body, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        pool.close()
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert len(errors) == 4
+        assert all("closed" in error for error in errors)
+
     def test_fork(self, pool):
         x = np.arange(20.0)
         for _ in range(2):
