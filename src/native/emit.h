@@ -112,11 +112,21 @@ const char *mp__emit_mask(mp_emit *e, const mp_node *node);
 void mp__emit_check(mp_emit *e, const mp_node *node, const char *bad,
                     bool wide);
 
+/* ---- emit_control.c ----------------------------------------------------- */
+
+/* Leaves where the job is stopped. */
+void mp__emit_look(mp_emit *e);
+/* A POLL: counts down, and looks when it gets below 0: long rounds count for
+ * many. */
+void mp__emit_poll(mp_emit *e, const mp_node *node);
+/* An ANY: whether a mask has a lane. */
+void mp__emit_any_lane(mp_emit *e, const mp_node *node);
+/* An EXPECT: the interpreter runs the items where it does not hold. */
+void mp__emit_expect(mp_emit *e, const mp_node *node);
+
 /* ---- emit_op.c, emit_math.c --------------------------------------------- */
 
 void mp__emit_op(mp_emit *e, const mp_node *node);
-/* Leaves where the job is stopped. */
-void mp__emit_look(mp_emit *e);
 void mp__emit_builtin(mp_emit *e, const mp_node *node);
 /* A float function of C's library, or an approximation of it. */
 const char *mp__emit_call(mp_emit *e, const char *name, int nargs,
@@ -172,10 +182,15 @@ const char *mp__emit_access_bits(mp_emit *e, const mp_node *node);
 const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
 
 void mp__emit_arrays(mp_emit *e);
-/* LEN, SIZE, ROW, LOAD, STORE and ITEM. */
+/* LEN, SIZE, ROW, LOAD, STORE, RANGE and ITEM. */
 void mp__emit_array_op(mp_emit *e, const mp_node *node);
 /* Whether a LOAD or STORE is of elements that lie one behind the other. */
 bool mp__emit_is_run(const mp_emit *e, const mp_node *node);
+
+/* ---- emit_item.c -------------------------------------------------------- */
+
+/* An ITEM: of a table of constants. */
+void mp__emit_item(mp_emit *e, const mp_node *node);
 
 /* ---- emit_core.c: arrays that move with the item ------------------------ */
 

@@ -1,7 +1,6 @@
 /* Arithmetic, comparisons and masks. */
 #include <assert.h>
 
-#include "native/cost.h"
 #include "native/emit.h"
 
 static const char *float_type(mp_emit *e, bool wide)
@@ -354,51 +353,6 @@ const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
                         bits, pair);
 }
 
-/* ---- control ------------------------------------------------------------ */
-
-static void look_at_flag(mp_emit *e, const char *go_on)
-{
-    const char *flag = mp__emit_let(e, "load volatile i32, ptr %%stop");
-    const char *stop = mp__emit_let(e, "icmp ne i32 %s, 0", flag);
-    mp__emit_rare(e, stop, "stopped", go_on);
-    mp__emit_label(e, go_on);
-}
-
-void mp__emit_look(mp_emit *e)
-{
-    look_at_flag(e, mp__emit_new_label(e));
-    e->cost = 0;
-}
-
-/* Counts down, and looks at the flag when it gets below 0: long rounds count
- * for many. */
-static void poll(mp_emit *e, const mp_node *node)
-{
-    const char *slow = mp__emit_new_label(e);
-    const char *go_on = mp__emit_new_label(e);
-    int64_t round = mp__cost_of_round(e->func, node->block->header);
-    const char *left = mp__emit_let(e, "load i64, ptr %%poll");
-    left = mp__emit_let(e, "sub i64 %s, %lld", left,
-                        (long long)mp__cost_weight(round));
-    mp__emit_line(e, "store i64 %s, ptr %%poll", left);
-    const char *due = mp__emit_let(e, "icmp slt i64 %s, 0", left);
-    mp__emit_rare(e, due, slow, go_on);
-    mp__emit_label(e, slow);
-    mp__emit_line(e, "store i64 %d, ptr %%poll", MP_EMIT_POLL);
-    look_at_flag(e, go_on);
-    e->cost = 0;
-}
-
-static void any(mp_emit *e, const mp_node *node)
-{
-    const mp_node *mask = node->args[0];
-    if (!mp__emit_is_wide(e, mask))
-        mp__emit_set(e, node, mp__emit_use(e, mask, false), false);
-    else
-        mp__emit_set(e, node, mp__emit_any(e, mp__emit_use(e, mask, true)),
-                     false);
-}
-
 /* ---- all ---------------------------------------------------------------- */
 
 static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
@@ -480,26 +434,15 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     return "0";
 }
 
-static void expect(mp_emit *e, const mp_node *node)
-{
-    const mp_node *cond = node->args[0];
-    bool wide = mp__emit_is_wide(e, cond);
-    const char *type = wide ? mp__emit_vector_of(e, "i1") : "i1";
-    const char *bad =
-        mp__emit_let(e, "icmp eq %s %s, %s", type, mp__emit_bits(e, cond, wide),
-                     wide ? "zeroinitializer" : "false");
-    mp__emit_check(e, node, bad, wide);
-}
-
 void mp__emit_op(mp_emit *e, const mp_node *node)
 {
     bool wide = mp__emit_is_wide(e, node);
     if (node->op == MP_OP_POLL)
-        poll(e, node);
+        mp__emit_poll(e, node);
     else if (node->op == MP_OP_EXPECT)
-        expect(e, node);
+        mp__emit_expect(e, node);
     else if (node->op == MP_OP_ANY)
-        any(e, node);
+        mp__emit_any_lane(e, node);
     else if (node->op == MP_OP_ENTRY_MASK)
         mp__emit_set(e, node, e->on, e->lanes > 1);
     else if (node->small && wide)
