@@ -77,7 +77,7 @@ void mp_shortcuts_free(mp_shortcuts *shortcuts)
     free(shortcuts);
 }
 
-/* ---- looking code up ----------------------------------------------------- */
+/* ---- looking code up ---------------------------------------------------- */
 
 static bool is_plain(const mp_pool *pool, const mp_map_spec *from)
 {
@@ -85,8 +85,6 @@ static bool is_plain(const mp_pool *pool, const mp_map_spec *from)
            from->nargs + from->nouts <= MP_ROW_OPERANDS && pool->sandbox &&
            from->first == 0;
 }
-
-/* ---- looking code up ---------------------------------------------------- */
 
 static bool is_for(const shortcut *s, const mp_pool *pool, uint64_t code,
                    const mp_native_options *native)
