@@ -4,7 +4,8 @@
 
 #include "job.h"
 
-/* Pool.map_types(kernel, inputs, vectors): the codes of what the kernel returns,
+/* Pool.map_types(kernel, inputs, vectors): the codes of what the kernel
+ * returns,
  * '?', 'q' and 'd', or None where inference does not tell. `vectors` are the
  * outputs with core dimensions, or None for a kernel without a signature. */
 PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,

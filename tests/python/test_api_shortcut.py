@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from moonpool import _native
 
 pytestmark = pytest.mark.skipif(not _native.available(), reason="there is no llvmlite")
 
+# No out, and one.
+NEW_AND_GIVEN: tuple[dict[str, Any], ...] = {}, {"out": np.zeros(5)}
 ADD = moonpool.kernel("function(x, y) return x + y end")
 
 
@@ -62,7 +65,7 @@ class TestWhere:
             found = pool.map(ADD, x, 1)
             assert at_once(pool) == before + 20
             assert found.dtype == (dtype if dtype in (np.float32, np.float64) else np.int64)
-            assert np.array_equal(found, x + dtype(1))
+            assert np.array_equal(found, x + np.ones(1, dtype))
 
     def test_several_results(self, pool):
         kernel = moonpool.kernel("function(x) return x > 1, x // 1 | 0, x / 2 end")
@@ -171,13 +174,13 @@ class TestArguments:
 
     def test_others(self, pool):
         x = np.arange(6.0)
-        swapped, half = x.astype(">f8"), x.astype("f4")
+        swapped, half, plain = x.astype(">f8"), x.astype("f4"), array.array("d", x)
         assert at_once(pool) == 0
         with moonpool.Pool(2, native="auto") as auto:
             for _ in range(2):
-                for one in (swapped, half, [0, 1, 2, 3, 4, 5], memoryview(x), array.array("d", x)):
+                for one in (swapped, half, [0, 1, 2, 3, 4, 5], memoryview(plain), plain):
                     assert np.array_equal(auto.map(ADD, one, x), x + x)
-                view = auto.map(ADD, memoryview(x), 1)
+                view = auto.map(ADD, memoryview(plain), 1)
                 assert isinstance(view, memoryview)
                 assert view.tolist() == (x + 1).tolist()
                 assert np.array_equal(auto.map(ADD, x, np.float64(2)), x + 2)
@@ -197,13 +200,13 @@ class TestArguments:
     def test_signature(self):
         names = list(inspect.signature(moonpool.Pool.map).parameters)
         assert names == ["self", "kernel", "args", "out", "dtype", "where", "timeout", "progress"]
-        assert "Call a kernel for each element" in moonpool.Pool.map.__doc__
+        assert "Call a kernel for each element" in (moonpool.Pool.map.__doc__ or "")
 
     def test_what_it_refuses(self, off):
         x = np.arange(6.0)
         frozen = np.zeros(6)
         frozen.flags.writeable = False
-        bad = [
+        bad: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
             ((ADD, x, x), {"out": frozen}),
             ((ADD, x, x), {"out": np.zeros(5)}),
             ((ADD, x, x), {"out": np.zeros((1, 6))[:, :5]}),
@@ -231,7 +234,7 @@ class TestArguments:
                 assert type(here.value) is type(there.value)
                 assert str(here.value) == str(there.value)
             with pytest.raises(TypeError, match=r"Pool.map\(\) got an unexpected keyword"):
-                pool.map(ADD, x, x, ouch=5)
+                pool.map(ADD, x, x, ouch=5)  # type: ignore[call-arg]
 
 
 class TestFailures:
@@ -334,7 +337,8 @@ class TestLoops:
     def test_timeouts(self, pool):
         kernel = moonpool.kernel(self.ENDLESS)
         warm(pool, kernel, np.array([0]))
-        for options in ({}, {"out": np.array([1])}):
+        choices: tuple[dict[str, Any], ...] = {}, {"out": np.array([1])}
+        for options in choices:
             start = time.monotonic()
             with pytest.raises(moonpool.KernelTimeout):
                 pool.map(kernel, np.array([1]), timeout=0.1, **options)
@@ -390,13 +394,13 @@ class TestAround:
         warm(pool, ADD, x, x)
         pool.map(ADD, x, x)
         pool.close()
-        for options in ({}, {"out": np.zeros(5)}):
+        for options in NEW_AND_GIVEN:
             with pytest.raises(RuntimeError, match="closed"):
                 pool.map(ADD, x, x, **options)
 
     def test_close_on_the_way(self):
         x = np.arange(5.0)
-        for options in ({}, {"out": np.zeros(5)}):
+        for options in NEW_AND_GIVEN:
             pool = moonpool.Pool(1, native="require")
             warm(pool, ADD, x, 1, **options)
 
@@ -413,7 +417,7 @@ class TestAround:
         for _ in range(10):
             pool = moonpool.Pool(1, native="require")
             warm(pool, ADD, x, x, out=out)
-            errors = []
+            errors: list[str] = []
 
             def body(pool=pool, errors=errors):
                 try:

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from moonpool import _cache
+from moonpool import _cache, _core
 
 KEY = bytes(range(32))
 CODE = bytes(range(256)) * 3
@@ -55,7 +55,7 @@ class TestStoring:
         first = _cache.key(b"text", "avx2")
         assert first == _cache.key(b"text", "avx2")
         others = [_cache.key(b"text2", "avx2"), _cache.key(b"text", "sse2")]
-        for place, name in ((_cache._core, "cpu"), (_cache._core, "__version__")):
+        for place, name in ((_core, "cpu"), (_core, "__version__")):
             with monkeypatch.context() as patch:
                 patch.setattr(_cache, "_identity", [])
                 patch.setattr(place, name, "another")
