@@ -175,7 +175,7 @@ def test_hoarding(make_target):
 
 def test_hoarding_slowly(make_target):
     """A hoard whose collection takes long is at the expense of who made it."""
-    target = make_target(timeout=0.3, memory=16 << 20, workers=1)
+    target = make_target(timeout=1, memory=16 << 20, workers=1)
     body = """
         local large = ('x'):rep(7000000)
         weak, keys = setmetatable({}, {__mode = 'k'}), {}
