@@ -380,6 +380,33 @@ static mp_fact made_of(const mp_infer *infer, const mp_node *node, mp_fact fact)
     return fact;
 }
 
+static mp_fact bits_fact(const mp_infer *infer, const mp_node *node)
+{
+    mp_fact a = arg_fact(infer, node, 0), b = arg_fact(infer, node, 1);
+    if ((a.may | b.may) & MP_MAY_FLOAT)
+        return made_of(infer, node, mp__fact_of(MP_MAY_INT));
+    return made_of(infer, node, int_fact(node, a, b));
+}
+
+static mp_fact order_fact(const mp_infer *infer, const mp_node *node)
+{
+    return less_fact(arg_fact(infer, node, 0), arg_fact(infer, node, 1),
+                     node->op == MP_OP_LE);
+}
+
+static mp_fact item_at_key(const mp_infer *infer, const mp_node *node)
+{
+    return arg_fact(infer, node, 1).may == 0 ? mp__fact_none()
+                                             : mp__infer_items(infer, node);
+}
+
+static mp_fact minus_fact(mp_fact a)
+{
+    mp_fact fact = mp__fact_sub(mp__fact_ints(0, 0), a);
+    fact.may |= a.may & MP_MAY_FLOAT;
+    return fact;
+}
+
 mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
 {
     switch (node->op) {
@@ -400,12 +427,8 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_BNOT:
         return made_of(infer, node, mp__fact_of(MP_MAY_INT));
     case MP_OP_BAND:
-    case MP_OP_SHR: {
-        mp_fact a = arg_fact(infer, node, 0), b = arg_fact(infer, node, 1);
-        if ((a.may | b.may) & MP_MAY_FLOAT)
-            return made_of(infer, node, mp__fact_of(MP_MAY_INT));
-        return made_of(infer, node, int_fact(node, a, b));
-    }
+    case MP_OP_SHR:
+        return bits_fact(infer, node);
     case MP_OP_ADD:
     case MP_OP_SUB:
     case MP_OP_MUL:
@@ -413,18 +436,13 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_MOD:
         return number_fact(node, arg_fact(infer, node, 0),
                            arg_fact(infer, node, 1));
-    case MP_OP_UNM: {
-        mp_fact a = arg_fact(infer, node, 0);
-        mp_fact fact = mp__fact_sub(mp__fact_ints(0, 0), a);
-        fact.may |= a.may & MP_MAY_FLOAT;
-        return fact;
-    }
+    case MP_OP_UNM:
+        return minus_fact(arg_fact(infer, node, 0));
     case MP_OP_EQ:
         return equal_fact(arg_fact(infer, node, 0), arg_fact(infer, node, 1));
     case MP_OP_LT:
     case MP_OP_LE:
-        return less_fact(arg_fact(infer, node, 0), arg_fact(infer, node, 1),
-                         node->op == MP_OP_LE);
+        return order_fact(infer, node);
     case MP_OP_NOT:
     case MP_OP_TRUTH:
         return truth_fact(arg_fact(infer, node, 0), node->op == MP_OP_NOT);
@@ -442,8 +460,7 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_ITEM:
         return item_fact(infer, node);
     case MP_OP_TLOAD:
-        return arg_fact(infer, node, 1).may == 0 ? mp__fact_none()
-                                                 : mp__infer_items(infer, node);
+        return item_at_key(infer, node);
     case MP_OP_TINDEX:
     case MP_OP_TGROW:
         return mp__infer_index(infer, node);

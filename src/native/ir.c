@@ -48,21 +48,27 @@ static bool builtin_fails(mp_builtin builtin, mp_type type)
            builtin == MP_BUILTIN_MATH_FMOD;
 }
 
+/* Whether a node of an operation that can fail never does. */
+static bool is_harmless(const mp_node *node)
+{
+    switch ((int)node->op) {
+    case MP_OP_IDIV:
+    case MP_OP_MOD:
+        return node->type == MP_TYPE_FLOAT ||
+               (is_const_int(node->args[1]) && node->args[1]->as.i != 0);
+    case MP_OP_EXPECT:
+        return node->args[0]->op == MP_OP_CONST && node->args[0]->as.b;
+    case MP_OP_BUILTIN:
+        return node->type != MP_TYPE_ANY &&
+               !builtin_fails(node->as.builtin, node->type);
+    default:
+        return false;
+    }
+}
+
 mp_effects mp__ir_node_effects(const mp_node *node)
 {
-    mp_effects effects = ops[node->op].effects;
-    if (node->op == MP_OP_IDIV || node->op == MP_OP_MOD) {
-        if (node->type == MP_TYPE_FLOAT ||
-            (is_const_int(node->args[1]) && node->args[1]->as.i != 0))
-            return MP_EFFECT_0;
-    } else if (node->op == MP_OP_EXPECT && node->args[0]->op == MP_OP_CONST &&
-               node->args[0]->as.b) {
-        return MP_EFFECT_0;
-    } else if (node->op == MP_OP_BUILTIN && node->type != MP_TYPE_ANY &&
-               !builtin_fails(node->as.builtin, node->type)) {
-        return MP_EFFECT_0;
-    }
-    return effects;
+    return is_harmless(node) ? MP_EFFECT_0 : ops[node->op].effects;
 }
 
 const char *mp__ir_type_name(mp_type type)

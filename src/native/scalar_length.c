@@ -17,16 +17,22 @@ typedef struct lengths {
     bool changed;
 } lengths;
 
+/* What a node has become, or NULL. */
+static mp_node *other(const lengths *l, const mp_node *node)
+{
+    return l->by != NULL && node->id < l->nids ? l->by[node->id] : NULL;
+}
+
 static mp_node *resolve(const lengths *l, mp_node *node)
 {
-    while (node->id < l->nids && l->by[node->id] != NULL)
-        node = l->by[node->id];
+    for (mp_node *by = other(l, node); by != NULL; by = other(l, by))
+        node = by;
     return node;
 }
 
 static void become(lengths *l, const mp_node *node, mp_node *by)
 {
-    while (l->nids <= node->id)
+    while (l->by == NULL || l->nids <= node->id)
         MP_UNIT_PUSH(l->func->unit, l->by, l->nids, NULL);
     l->by[node->id] = by;
     l->changed = true;
@@ -39,7 +45,7 @@ static bool is_const(const mp_node *node)
 
 static bool is_gone(const lengths *l, const mp_node *node)
 {
-    return node->id < l->nids && l->by[node->id] != NULL;
+    return other(l, node) != NULL;
 }
 
 /* ---- constants ---------------------------------------------------------- */

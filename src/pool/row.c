@@ -159,7 +159,7 @@ void mp__row_describe(const mp_row *r, const mp_map_spec *from, mp_spec *spec)
     for (int k = 0; k < from->nargs + from->nouts; k++) {
         uint64_t byte = r->code >> 8 * (from->nargs + from->nouts - 1 - k);
         mp_layout layout = (mp_layout)(byte >> 4 & 3);
-        int what = byte & 15;
+        int what = (int)(byte & 15);
         if (k >= from->nargs)
             spec->outputs[k - from->nargs] =
                 (mp_output){.dtype = (mp_dtype)what, .layout = layout};
