@@ -67,7 +67,10 @@ build/asan-site/.stamp: $(wheel_inputs) .venv/.group-build
 demo: system-build .venv/.group-demo .venv/.installed
 	$(python) -m demo
 
-test: test-c lint test-asan test-newest test-tiers test-python
+test: test-c lint .venv/.group-test .venv/.installed build/asan-site/.stamp
+	@tools/both.sh '$(MAKE) test-asan' '$(MAKE) test-newest'
+	@$(MAKE) --no-print-directory test-tiers
+	@$(MAKE) --no-print-directory test-python
 
 # A kernel that randomizes addresses over more bits than ThreadSanitizer's map
 # has room for makes it give up at the start; where that can be switched off
@@ -87,7 +90,7 @@ test-python: system-test .venv/.group-build .venv/.group-test .venv/.installed
 	$(python) -m pytest
 
 test-tiers: system-test .venv/.group-build .venv/.group-test .venv/.installed
-	@tools/test_tiers.sh
+	@tools/both.sh 'tools/test_tier.sh off' 'tools/test_tier.sh require'
 
 test-asan: system-test .venv/.group-build .venv/.group-test build/asan-site/.stamp
 	@tools/test_asan.sh build/asan-site

@@ -22,7 +22,7 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD=$preload
 # The plain run makes many more.
-export MOONPOOL_KERNELS=500
+export MOONPOOL_KERNELS=200
 echo "Python tests under AddressSanitizer"
 .venv/bin/python -c '
 import moonpool._core, os, sys

@@ -29,4 +29,4 @@ if [[ ! -e $stamp || pyproject.toml -nt $stamp || $(<"$stamp") != "$newest" ]]; 
 fi
 "$directory/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
 echo "Python tests on CPython $there"
-MOONPOOL_KERNELS=2000 "$directory/bin/python" -m pytest "$@"
+MOONPOOL_KERNELS=500 "$directory/bin/python" -m pytest "$@"
