@@ -236,7 +236,6 @@ bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
     case MP_OP_BNOT:
     case MP_OP_LEN:
     case MP_OP_SIZE:
-    case MP_OP_ITEM:
     case MP_OP_TLEN:
     case MP_OP_TINDEX:
     case MP_OP_TGROW:
@@ -253,6 +252,7 @@ bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
     case MP_OP_SELECT:
     case MP_OP_ROW:
     case MP_OP_STORE:
+    case MP_OP_ITEM: /* nil where it is missing */
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:
     case MP_OP_TROW:

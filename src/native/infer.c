@@ -35,6 +35,7 @@ void mp__infer_run(mp_func *func)
     mp_infer infer = {.func = func, .unit = func->unit};
     mp__infer_choice(func);
     mp__infer_solve(&infer);
+    mp__infer_tested(&infer);
     prune(&infer);
     mp__infer_check_tables(&infer);
     mp__infer_check(&infer);

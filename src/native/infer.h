@@ -105,5 +105,8 @@ void mp__infer_widen(mp_infer *infer);
 /* Rounded numbers of which nothing tells whether they are floats become so. */
 void mp__infer_round(mp_infer *infer);
 void mp__infer_late(mp_infer *infer);
+/* Marks the items that the kernel asks about whether they are nil, before such
+ * questions are dropped: these cannot be, where code goes on. */
+void mp__infer_tested(mp_infer *infer);
 
 #endif

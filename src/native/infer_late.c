@@ -68,7 +68,8 @@ static bool raises_in(const mp_infer *infer, const mp_node *user, int k,
     if (user->args[k]->op == MP_OP_TINDEX)
         return user->op == MP_OP_TLOAD && raises(infer, user, depth + 1);
     if (gives_nil(user->args[k]))
-        return is_index(user, k) || is_bitwise(user) || is_arithmetic(user);
+        return !user->args[k]->tested &&
+               (is_index(user, k) || is_bitwise(user) || is_arithmetic(user));
     if (is_index(user, k) || (depth == 0 && is_bitwise(user)))
         return true;
     return depth < 4 && moves_little(infer, user, k) &&
@@ -89,6 +90,41 @@ static bool raises(const mp_infer *infer, const mp_node *node, int depth)
         }
     }
     return false;
+}
+
+/* ---- what is asked for -------------------------------------------------- */
+
+static bool asks(const mp_node *node)
+{
+    return node->op == MP_OP_TRUTH || node->op == MP_OP_NOT ||
+           node->op == MP_OP_EQ;
+}
+
+/* Whether one more is found: an argument of a question, or of what joins the
+ * values of several ways to one that is asked about. */
+static bool find_tested(mp_func *func)
+{
+    bool found = false;
+    for (int b = 0; b < func->norder; b++) {
+        mp_block *block = func->order[b];
+        if (block->end == MP_END_BRANCH && !block->cond->tested)
+            found = block->cond->tested = true;
+        for (mp_node *node = block->first; node != NULL; node = node->next) {
+            bool joins = node->op == MP_OP_PHI || node->op == MP_OP_SELECT;
+            for (int k = 0; k < node->nargs; k++) {
+                if ((asks(node) || (joins && node->tested)) &&
+                    !node->args[k]->tested)
+                    found = node->args[k]->tested = true;
+            }
+        }
+    }
+    return found;
+}
+
+void mp__infer_tested(mp_infer *infer)
+{
+    while (find_tested(infer->func))
+        ;
 }
 
 /* ---- what was stored before --------------------------------------------- */
@@ -138,6 +174,8 @@ static bool gives_up(const mp_infer *infer, const mp_node *node)
     }
     if (node->op == MP_OP_TINDEX || node->op == MP_OP_TGROW)
         return node->op == MP_OP_TGROW || !node->as.b;
+    if (node->op == MP_OP_EXPECT)
+        return !node->as.b;
     if (node->op != MP_OP_BUILTIN || !is_float(infer, node->args[0]))
         return false;
     mp_builtin_type type = mp__builtin_type(node->as.builtin);
@@ -157,6 +195,10 @@ static void check_node(const mp_infer *infer, const mp_node *node)
                         "or do it before the first store",
                         "a table's index behind a store to an array, where it "
                         "may be outside of the table");
+    if (node->op == MP_OP_EXPECT)
+        mp__unit_refuse(infer->unit, node->line,
+                        "give it a number on every way here",
+                        "a value that may be nil, behind a store to an array");
     const char *what = node->op == MP_OP_ITEM
                            ? "a table's item"
                            : mp__builtin_name(node->as.builtin);

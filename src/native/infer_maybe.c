@@ -118,6 +118,18 @@ static bool wants_number(const mp_node *user, int k)
     return true;
 }
 
+/* Whether nil as argument k is sure to raise an error. */
+static bool raises_nil(const mp_node *user, int k)
+{
+    if (user->op == MP_OP_LOAD || user->op == MP_OP_STORE ||
+        user->op == MP_OP_ROW)
+        return true;
+    if (user->op == MP_OP_BUILTIN)
+        return k < mp__builtin_least(user->as.builtin);
+    return (user->op >= MP_OP_ADD && user->op <= MP_OP_BNOT) ||
+           user->op == MP_OP_LT || user->op == MP_OP_LE;
+}
+
 static void expect(maybe *m, mp_node *user, int k)
 {
     mp_infer *infer = m->infer;
@@ -130,7 +142,9 @@ static void expect(maybe *m, mp_node *user, int k)
     mp_node *is =
         mp__infer_make(infer, user, MP_OP_EQ, user->line, 2, value, nil);
     mp_node *is_not = mp__infer_make(infer, user, MP_OP_NOT, user->line, 1, is);
-    mp__infer_make(infer, user, MP_OP_EXPECT, user->line, 1, is_not);
+    mp_node *made =
+        mp__infer_make(infer, user, MP_OP_EXPECT, user->line, 1, is_not);
+    made->as.b = raises_nil(user, k);
     user->args[k] = number_of(m, value, fact);
     if (user->op == MP_OP_RESULT)
         infer->results[user->as.index].may &= ~(unsigned)MP_MAY_NIL;

@@ -174,6 +174,7 @@ struct mp_node {
     bool fits;    /* STORE, RESULT: so does the dtype that it is stored as */
     int64_t most; /* INT: the greatest value, after `narrow` */
     bool inside;  /* LOAD, STORE, ROW: a RANGE has checked the index */
+    bool tested;  /* ITEM, TLOAD: the kernel asks whether there is one */
     mp_block *block;
     mp_node *previous, *next; /* in the block */
     int nargs;

@@ -73,19 +73,25 @@ static mp_node *make_int(const scalar *s, int64_t value)
     return mp__ir_prepend(s->func->entry, node);
 }
 
+/* The number of the row that an access to one is to, known to be one. */
+static mp_node *row_number(scalar *s, mp_node *access, const mp_own *row)
+{
+    if (row->row != 0)
+        return make_int(s, row->row);
+    mp_node *args[] = {access->args[0]->args[1],
+                       make_int(s, row->parent->nitems)};
+    mp_node *number = make(s, access, MP_OP_TINDEX, 2, args);
+    number->as.b = true;
+    return number;
+}
+
 /* The index in a row, in memory that begins with the first row. */
 static mp_node *flatten(scalar *s, mp_node *access, const mp_own *row)
 {
     mp_node *width = make_int(s, row->nitems);
     mp_node *args[] = {access->args[1], width};
     mp_node *column = make(s, access, MP_OP_TINDEX, 2, args);
-    mp_node *number = make_int(s, row->row);
-    if (row->row == 0) {
-        args[0] = access->args[0]->args[1];
-        args[1] = make_int(s, row->parent->nitems);
-        number = make(s, access, MP_OP_TINDEX, 2, args);
-        number->as.b = true;
-    }
+    mp_node *number = row_number(s, access, row);
     args[0] = number;
     args[1] = make_int(s, 1);
     number = make(s, access, MP_OP_SUB, 2, args);
@@ -101,6 +107,7 @@ static mp_node *flatten(scalar *s, mp_node *access, const mp_own *row)
 static void flatten_access(scalar *s, mp_node *node, const mp_own *row)
 {
     if (node->op == MP_OP_TLEN) {
+        row_number(s, node, row);
         node->args[0] = make_int(s, row->nitems);
         MP_UNIT_PUSH(s->func->unit, s->gone, s->ngone, node);
         return;

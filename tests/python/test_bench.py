@@ -283,6 +283,7 @@ def test_soak_leaves_no_thread():
     assert soak.pools(10)["threads"] == 0
 
 
+@pytest.mark.slow_asan
 def test_soak_gives_code_back(monkeypatch):
     """Six hundred kernels: a page of code that stayed of each would show."""
     pytest.importorskip("llvmlite")
