@@ -1,8 +1,8 @@
 """Kernels and sources that fill the memory, and memory that ends at any moment."""
 
 import contextlib
-import os
 import itertools
+import os
 import threading
 
 import pytest
