@@ -232,3 +232,32 @@ unsigned mp__fact_same(mp_fact a, mp_fact b)
         return MP_MAY_TRUE;
     return MP_MAY_BOOL;
 }
+
+mp_fact mp__fact_dtype(mp_dtype dtype)
+{
+    switch (dtype) {
+    case MP_BOOL:
+        return mp__fact_of(MP_MAY_BOOL);
+    case MP_INT8:
+        return mp__fact_ints(INT8_MIN, INT8_MAX);
+    case MP_UINT8:
+        return mp__fact_ints(0, UINT8_MAX);
+    case MP_INT16:
+        return mp__fact_ints(INT16_MIN, INT16_MAX);
+    case MP_UINT16:
+        return mp__fact_ints(0, UINT16_MAX);
+    case MP_INT32:
+        return mp__fact_ints(INT32_MIN, INT32_MAX);
+    case MP_UINT32:
+        return mp__fact_ints(0, UINT32_MAX);
+    case MP_INT64:
+        return mp__fact_ints(INT64_MIN, INT64_MAX);
+    case MP_UINT64:
+        return mp__fact_ints(0, INT64_MAX);
+    case MP_FLOAT16:
+    case MP_FLOAT32:
+    case MP_FLOAT64:
+        return mp__fact_of(MP_MAY_FLOAT);
+    }
+    return mp__fact_none();
+}

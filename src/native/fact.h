@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "moonpool.h"
+
 /* What a value may be; bits, since it may be one thing on one path and
  * another on the next. None: the code that makes it never runs. */
 typedef enum mp_may {
@@ -56,5 +58,8 @@ mp_fact mp__fact_shr(mp_fact a, mp_fact b);
 /* What comparing integers can give: MP_MAY_BOOL or one half of it. */
 unsigned mp__fact_less(mp_fact a, mp_fact b, bool or_equal);
 unsigned mp__fact_same(mp_fact a, mp_fact b);
+
+/* What is read from elements of a dtype. */
+mp_fact mp__fact_dtype(mp_dtype dtype);
 
 #endif

@@ -11,35 +11,6 @@ static mp_fact arg_fact(const mp_infer *infer, const mp_node *node, int k)
 
 /* ---- what comes from outside -------------------------------------------- */
 
-static mp_fact dtype_fact(mp_dtype dtype)
-{
-    switch (dtype) {
-    case MP_BOOL:
-        return mp__fact_of(MP_MAY_BOOL);
-    case MP_INT8:
-        return mp__fact_ints(INT8_MIN, INT8_MAX);
-    case MP_UINT8:
-        return mp__fact_ints(0, UINT8_MAX);
-    case MP_INT16:
-        return mp__fact_ints(INT16_MIN, INT16_MAX);
-    case MP_UINT16:
-        return mp__fact_ints(0, UINT16_MAX);
-    case MP_INT32:
-        return mp__fact_ints(INT32_MIN, INT32_MAX);
-    case MP_UINT32:
-        return mp__fact_ints(0, UINT32_MAX);
-    case MP_INT64:
-        return mp__fact_ints(INT64_MIN, INT64_MAX);
-    case MP_UINT64:
-        return mp__fact_ints(0, INT64_MAX);
-    case MP_FLOAT16:
-    case MP_FLOAT32:
-    case MP_FLOAT64:
-        return mp__fact_of(MP_MAY_FLOAT);
-    }
-    return mp__fact_none();
-}
-
 static mp_fact scalar_fact(mp_kind kind)
 {
     switch (kind) {
@@ -73,7 +44,7 @@ static mp_fact param_fact(const mp_infer *infer, int index)
     const mp_param *param = &spec->params[index];
     switch (param->kind) {
     case MP_PARAM_ELEMENT:
-        return dtype_fact(param->dtype);
+        return mp__fact_dtype(param->dtype);
     case MP_PARAM_UNIFORM:
         return scalar_fact(param->scalar);
     case MP_PARAM_ARRAY:
@@ -135,7 +106,7 @@ static mp_fact load_fact(const mp_infer *infer, const mp_node *node)
     const mp_node *array = node->args[0];
     if (arg_fact(infer, node, 1).may == 0)
         return mp__fact_none();
-    return dtype_fact(infer->func->spec->params[array->root].dtype);
+    return mp__fact_dtype(infer->func->spec->params[array->root].dtype);
 }
 
 /* An item that is not there ends native code, so that it is never nil. */

@@ -24,28 +24,8 @@ static mp_fact any_int(void)
 
 static mp_fact dtype_fact(mp_dtype dtype)
 {
-    switch (dtype) {
-    case MP_INT8:
-        return mp__fact_ints(INT8_MIN, INT8_MAX);
-    case MP_UINT8:
-        return mp__fact_ints(0, UINT8_MAX);
-    case MP_INT16:
-        return mp__fact_ints(INT16_MIN, INT16_MAX);
-    case MP_UINT16:
-        return mp__fact_ints(0, UINT16_MAX);
-    case MP_INT32:
-        return mp__fact_ints(INT32_MIN, INT32_MAX);
-    case MP_UINT32:
-        return mp__fact_ints(0, UINT32_MAX);
-    case MP_BOOL:
-    case MP_INT64:
-    case MP_UINT64:
-    case MP_FLOAT16:
-    case MP_FLOAT32:
-    case MP_FLOAT64:
-        break;
-    }
-    return any_int();
+    mp_fact fact = mp__fact_dtype(dtype);
+    return mp__fact_only(fact, MP_MAY_INT) ? fact : any_int();
 }
 
 static mp_fact arg(const narrowing *n, const mp_node *node, int k)
