@@ -30,7 +30,7 @@ static int look(struct dl_phdr_info *object, size_t size, void *data)
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
         if (!holds(segment, object->dlpi_addr, s->lua))
             continue;
-        /* In one piece with us it cannot be told from our own code. */
+        /* In one segment with us it cannot be told from our own code. */
         if (!holds(segment, object->dlpi_addr, s->own)) {
             s->begin = object->dlpi_addr + segment->p_vaddr;
             s->end = s->begin + segment->p_memsz;
@@ -38,6 +38,23 @@ static int look(struct dl_phdr_info *object, size_t size, void *data)
         return 1;
     }
     return 0;
+}
+
+/* The ends of the section that cmake/Lua53Static.cmake puts Lua's code into
+ * where it is linked statically; no such symbols elsewhere. */
+#define LUA_SECTION_END __attribute__((weak, visibility("hidden")))
+extern const char mp__lua_begin[] __asm__("__start_mp_lua") LUA_SECTION_END;
+extern const char mp__lua_end[] __asm__("__stop_mp_lua") LUA_SECTION_END;
+
+static search find_lua(void)
+{
+    search s = {.lua = (uintptr_t)lua_newstate,
+                .own = (uintptr_t)mp_escape_init,
+                .begin = (uintptr_t)mp__lua_begin,
+                .end = (uintptr_t)mp__lua_end};
+    if (s.begin == s.end)
+        dl_iterate_phdr(look, &s);
+    return s;
 }
 
 /* ---- the handler -------------------------------------------------------- */
@@ -90,9 +107,7 @@ static int choose_signal(void)
 void mp_escape_init(mp_escape *escape, const _Atomic int *stop)
 {
     *escape = (mp_escape){.stop = stop};
-    search s = {.lua = (uintptr_t)lua_newstate,
-                .own = (uintptr_t)mp_escape_init};
-    dl_iterate_phdr(look, &s);
+    search s = find_lua();
     if (s.begin == s.end)
         return;
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_RESTART};

@@ -32,8 +32,8 @@ typedef struct mp_escape {
 
 /* Finds the Lua library and a signal, and installs the handler. `stop` says
  * whether a jump is still wanted when the signal arrives. Where that is
- * not possible (Lua is linked statically, another kind of CPU) there is no way
- * out, and the rest does nothing. */
+ * not possible (Lua is linked statically and not by cmake/Lua53Static.cmake,
+ * another kind of CPU) there is no way out, and the rest does nothing. */
 void mp_escape_init(mp_escape *escape, const _Atomic int *stop);
 
 /* Worker thread: lets the signal in. Once a thread, and after each jump. */

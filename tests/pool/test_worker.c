@@ -363,7 +363,7 @@ static void steps_that_take_for_ever_are_left(void **data)
         "function(x) local t = {} for i = 1, 1e9 do t[i << 32] = true end end",
         "function(x) local m, k = setmetatable({}, {__mode = 'k'}), {} "
         "for i = 1, 1e5 do k[i] = {} end "
-        "for i = 1, #k - 1 do m[k[i]] = k[i + 1] end k = {k[1]} "
+        "for i = 1, #k - 1 do m[k[i + 1]] = k[i] end k = {k[#k]} "
         "while true do local garbage = {} end end",
     };
     mp_error err;

@@ -735,10 +735,15 @@ def test_colliding_keys(target, body):
 @pytest.mark.parametrize(
     "body",
     cases(
-        # The collector looks at all of the chain for each link of it.
+        # The collector looks at all of the chain for each link of it, in one of
+        # these if the addresses of the links ascend or descend.
         ephemerons="local m, k = setmetatable({}, {__mode = 'k'}), {}"
         " for i = 1, 1e5 do k[i] = {} end"
         " for i = 1, #k - 1 do m[k[i]] = k[i + 1] end k = {k[1]}"
+        " while true do local garbage = {} end",
+        backwards="local m, k = setmetatable({}, {__mode = 'k'}), {}"
+        " for i = 1, 1e5 do k[i] = {} end"
+        " for i = 1, #k - 1 do m[k[i + 1]] = k[i] end k = {k[#k]}"
         " while true do local garbage = {} end",
         # Strings are compared piece by piece between their NULs.
         nuls="local a = ('\\0'):rep(1e7) local b = a .. 'b' a = a .. 'a'"
