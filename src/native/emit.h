@@ -32,7 +32,7 @@ typedef struct mp_emit {
     const char **ends;    /* LLVM blocks in which those end */
     const char **scalars; /* by node: operand, or NULL */
     const char **vectors;
-    const char **small;  /* by node: a vector of 32-bit integers, or NULL */
+    const char **small;  /* by node: a vector of words, or NULL */
     const char **raw;    /* by node: an element as it is stored, or NULL */
     bool *wanted;        /* by node: whether the vector is used */
     bool *once;          /* by node: whether it is the same for all vectors */
@@ -143,10 +143,16 @@ const char *mp__emit_divisor(mp_emit *e, const mp_node *node, bool wide);
 const char *mp__emit_int_of_float(mp_emit *e, const mp_node *node,
                                   const char *value, bool wide);
 
-/* ---- emit_small.c: integers of 32 bits ---------------------------------- */
+/* ---- emit_small.c: integers of 32 or 16 bits ---------------------------- */
 
+/* The type of a vector of them: words. */
+const char *mp__emit_words(mp_emit *e);
+/* Whether the words of a node may be below 0; else they are never. */
+bool mp__emit_has_sign(const mp_emit *e, const mp_node *node);
 /* The vector of a node that is small, or is the same in all lanes. */
 const char *mp__emit_small(mp_emit *e, const mp_node *node);
+/* The bits of an EQ, LT or LE of words, or NULL where words do not tell. */
+const char *mp__emit_small_compare(mp_emit *e, const mp_node *node);
 /* An operation that is small. */
 void mp__emit_small_op(mp_emit *e, const mp_node *node);
 

@@ -87,6 +87,18 @@ const char *mp__emit_widen(mp_emit *e, const mp_node *node, const char *raw,
 
 /* ---- storing ------------------------------------------------------------ */
 
+/* A word that is stored as it is: what does not fit has the highest bit. */
+static const char *whole(mp_emit *e, const mp_node *store, const char *value,
+                         const char *type)
+{
+    if (!store->fits)
+        mp__emit_check(
+            e, store,
+            mp__emit_let(e, "icmp slt %s %s, zeroinitializer", type, value),
+            true);
+    return value;
+}
+
 /* The low bits of an int, which must be all there is to it. */
 static const char *cut(mp_emit *e, const mp_node *store, const char *value,
                        const char *type, mp_dtype dtype, bool wide)
@@ -102,6 +114,18 @@ static const char *cut(mp_emit *e, const mp_node *store, const char *value,
     return low;
 }
 
+/* Whether the words of an int tell whether it fits where it is stored, as they
+ * do not where one above 32767 looks like one below 0. */
+static bool tells(const mp_emit *e, const mp_node *store, const mp_node *value,
+                  mp_dtype dtype)
+{
+    int bits = 8 * mp_dtype_size(dtype);
+    if (bits >= e->func->word)
+        return bits == e->func->word;
+    return store->fits || !is_signed(dtype) || mp__emit_has_sign(e, value) ||
+           value->most <= INT16_MAX;
+}
+
 static const char *store_int(mp_emit *e, const mp_node *store,
                              const mp_node *value, mp_dtype dtype, bool wide)
 {
@@ -109,11 +133,11 @@ static const char *store_int(mp_emit *e, const mp_node *store,
     const char *from = mp__emit_use(e, value, wide);
     if (dtype == MP_INT64 || (dtype == MP_UINT64 && store->fits))
         return from;
-    if (wide && value->small && dtype != MP_UINT32 && dtype != MP_UINT64) {
-        type = mp__emit_vector_of(e, "i32");
+    if (wide && value->small && tells(e, store, value, dtype)) {
+        type = mp__emit_words(e);
         from = mp__emit_small(e, value);
-        if (dtype == MP_INT32)
-            return from;
+        if (8 * mp_dtype_size(dtype) == e->func->word)
+            return whole(e, store, from, type);
     }
     if (dtype != MP_UINT64)
         return cut(e, store, from, type, dtype, wide);

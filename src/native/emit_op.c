@@ -260,14 +260,6 @@ static const char *compare_floats(mp_emit *e, const mp_node *node, bool wide)
                         b);
 }
 
-/* Whether an int is compared in 32 bits. */
-static bool is_word(const mp_node *node)
-{
-    int64_t value;
-    return node->small || (const_int(node, &value) && value >= INT32_MIN &&
-                           value <= INT32_MAX);
-}
-
 /* As bits. */
 static const char *compare(mp_emit *e, const mp_node *node, bool wide)
 {
@@ -279,13 +271,12 @@ static const char *compare(mp_emit *e, const mp_node *node, bool wide)
     }
     if (a->type == MP_TYPE_NIL)
         return wide ? mp__emit_splat(e, "i1", "true") : "true";
+    const char *value = wide ? mp__emit_small_compare(e, node) : NULL;
+    if (value != NULL)
+        return value;
     const char *name = "eq";
     if (node->op != MP_OP_EQ)
         name = node->op == MP_OP_LT ? "slt" : "sle";
-    if (wide && (a->small || b->small) && is_word(a) && is_word(b))
-        return mp__emit_let(e, "icmp %s %s %s, %s", name,
-                            mp__emit_vector_of(e, "i32"), mp__emit_small(e, a),
-                            mp__emit_small(e, b));
     return mp__emit_let(e, "icmp %s %s %s, %s", name,
                         mp__emit_type(e, a->type, wide),
                         mp__emit_use(e, a, wide), mp__emit_use(e, b, wide));

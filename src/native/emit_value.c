@@ -255,9 +255,10 @@ const char *mp__emit_real(mp_emit *e, const mp_node *node, bool wide)
                             mp__emit_raw_type(e, dtype, true), e->raw[node->id],
                             mp__emit_type(e, MP_TYPE_FLOAT, true));
     if (wide && node->small && mp__emit_is_wide(e, node))
-        return mp__emit_let(
-            e, "sitofp %s %s to %s", mp__emit_vector_of(e, "i32"),
-            mp__emit_small(e, node), mp__emit_type(e, MP_TYPE_FLOAT, true));
+        return mp__emit_let(e, "%s %s %s to %s",
+                            mp__emit_has_sign(e, node) ? "sitofp" : "uitofp",
+                            mp__emit_words(e), mp__emit_small(e, node),
+                            mp__emit_type(e, MP_TYPE_FLOAT, true));
     const char *value = mp__emit_use(e, node, wide);
     const char *from = mp__emit_type(e, MP_TYPE_INT, wide);
     const char *to = mp__emit_type(e, MP_TYPE_FLOAT, wide);

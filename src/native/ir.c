@@ -101,6 +101,7 @@ mp_func *mp__ir_func(mp_unit *unit, mp_spec *spec)
     mp_func *func = mp__unit_alloc(unit, sizeof *func);
     func->unit = unit;
     func->spec = spec;
+    func->word = 32;
     return func;
 }
 

@@ -170,11 +170,11 @@ struct mp_node {
     int root; /* type ARRAY: the parameter that it is (a row of) */
     mp_shape_kind shape;
     int64_t step; /* shape LINEAR */
-    bool small;   /* INT, varying: 32 bits hold it in any case */
+    bool small;   /* INT, varying: func->word bits hold it in any case */
     bool fits;    /* STORE, RESULT: so does the dtype that it is stored as */
-    int64_t most; /* INT: the greatest value, after `narrow` */
-    bool inside;  /* LOAD, STORE, ROW: a RANGE has checked the index */
-    bool tested;  /* ITEM, TLOAD: the kernel asks whether there is one */
+    int64_t least, most; /* INT: of all values, after `narrow` */
+    bool inside;         /* LOAD, STORE, ROW: a RANGE has checked the index */
+    bool tested;         /* ITEM, TLOAD: the kernel asks whether there is one */
     mp_block *block;
     mp_node *previous, *next; /* in the block */
     int nargs;
@@ -255,6 +255,7 @@ typedef struct mp_func {
     int nnodes;    /* ids are below */
     int nowns;     /* tables made in the kernel, */
     mp_own **owns; /* by id */
+    int word;      /* bits of what is small: 32, or 16 where all is */
     int norder;
     mp_block **order; /* blocks in reverse post-order; loops are contiguous */
 } mp_func;

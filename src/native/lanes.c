@@ -9,10 +9,10 @@
  *       sum = sum + value[k] * x[column[k] + 1]
  *     end
  *
- * it runs with one lane. A map of small integers alone runs with twice as many
- * as others (native/narrow.c). What it comes to is estimated both ways, from
- * what `diverge` has found, in quarters of the time of a scalar instruction.
- * The choice depends on the kernel and its types alone. */
+ * it runs with one lane. A map of small integers alone runs with twice or four
+ * times as many as others (native/narrow.c). What it comes to is estimated both
+ * ways, from what `diverge` has found, in quarters of the time of a scalar
+ * instruction. The choice depends on the kernel and its types alone. */
 #include "native/passes.h"
 
 /* Rounds of a loop, for want of knowledge, and loops within loops that count.
@@ -138,23 +138,44 @@ static void add_block(estimate *all, const mp_func *func, const mp_block *block)
     all->scattered = one.scattered;
 }
 
-/* Whether all that varies are integers of 32 bits, of which a register holds
- * twice as many as of what lanes are counted for; without a loop or a branch.
- */
-static bool is_small(mp_func *func)
+/* Whether a boolean is made of words. */
+static bool is_choice(const mp_node *node)
+{
+    return (node->op == MP_OP_LT || node->op == MP_OP_LE ||
+            node->op == MP_OP_EQ) &&
+           node->args[0]->type == MP_TYPE_INT &&
+           node->args[1]->type == MP_TYPE_INT;
+}
+
+/* Whether all that varies are integers that so many bits hold; without a loop
+ * or a branch. */
+static bool is_small(mp_func *func, int bits)
 {
     bool some = false;
     if (func->norder != 1)
         return false;
+    func->word = bits;
     mp__narrow_run(func);
     for (const mp_node *n = func->entry->first; n != NULL; n = n->next) {
         if (n->shape != MP_SHAPE_VARYING || n->op == MP_OP_RESULT)
             continue;
-        if (!n->small)
+        if (!n->small && !is_choice(n))
             return false;
         some = true;
     }
     return some;
+}
+
+/* A register holds twice as many words of 32 bits as of what lanes are counted
+ * for, and four times as many of 16. */
+static void widen(mp_func *func)
+{
+    if (is_small(func, 16))
+        func->spec->lanes *= 4;
+    else if (is_small(func, 32))
+        func->spec->lanes *= 2;
+    else
+        func->word = 32;
 }
 
 void mp__lanes_run(mp_func *func)
@@ -167,7 +188,7 @@ void mp__lanes_run(mp_func *func)
     if (all.scattered && all.vector > all.scalar) {
         func->spec->lanes = 1;
         mp__diverge_run(func);
-    } else if (func->spec->form == MP_FORM_MAP && is_small(func)) {
-        func->spec->lanes *= 2;
+    } else if (func->spec->form == MP_FORM_MAP) {
+        widen(func);
     }
 }

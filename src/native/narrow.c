@@ -1,20 +1,27 @@
-/* Narrowing: integers that 32 bits hold in any case.
+/* Narrowing: integers that 32 or 16 bits hold in any case.
  *
  * Lua's integers have 64 bits, of which vectors below AVX-512 multiply and
- * shift few, and convert none. Pixels need no more than 32:
+ * shift few, and convert none. Pixels need less:
  *
  *     (alpha * front + (255 - alpha) * back + 127) // 255
  *
- * is at most 255 for bytes, and so are all its parts below 2^17. Such nodes are
+ * is at most 255 for bytes, and so are all its parts below 2^16. Such nodes are
  * marked `small`, and a value that fits where it is stored in any case `fits`.
- * What goes round in a loop may be anything. */
+ * What goes round in a loop may be anything.
+ *
+ * Words have no sign of their own: sums, differences and products of the low
+ * bits are the low bits of those. A word of 16 bits is of a range from 0 or
+ * above to at most 65535, or else of one with a sign; what depends on the sign
+ * asks for `least`. Of 32 bits there are only those with a sign. */
 #include "native/builtin.h"
+#include "native/corner.h"
 #include "native/fact.h"
 #include "native/passes.h"
 
 typedef struct narrowing {
     mp_func *func;
-    mp_fact *facts; /* by node */
+    mp_fact *facts;       /* by node */
+    mp_corners **corners; /* by node; NULL: not asked for yet */
 } narrowing;
 
 static mp_fact any_int(void)
@@ -59,7 +66,59 @@ static mp_fact shl_fact(mp_fact a, const mp_node *by)
         a, mp__fact_ints((int64_t)1 << by->as.i, (int64_t)1 << by->as.i));
 }
 
-static mp_fact fact_of(const narrowing *n, const mp_node *node)
+/* ---- sums and products -------------------------------------------------- */
+
+static mp_corners *corners_of(narrowing *n, const mp_node *node)
+{
+    mp_corners **corners = &n->corners[node->id];
+    if (*corners == NULL)
+        *corners = mp__corner_variable(n->func->unit, node, n->facts[node->id]);
+    return *corners;
+}
+
+/* Both of a range and what the corners say of an ADD, SUB or MUL. */
+static mp_fact linear_fact(narrowing *n, const mp_node *node, mp_fact range)
+{
+    if (node->args[0]->type != MP_TYPE_INT)
+        return range;
+    mp_corners *corners =
+        mp__corner_of(n->func->unit, node->op, corners_of(n, node->args[0]),
+                      corners_of(n, node->args[1]));
+    n->corners[node->id] = corners;
+    if (corners == NULL)
+        return range;
+    return mp__corner_range(corners);
+}
+
+/* ---- ranges ------------------------------------------------------------- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* One or the other; of a < b, as math.min and math.max have it, the lesser or
+ * the greater of both. */
+static mp_fact select_fact(const narrowing *n, const mp_node *node)
+{
+    const mp_node *cond = node->args[0], *then = node->args[1];
+    const mp_node *other = node->args[2];
+    mp_fact a = arg(n, node, 1), b = arg(n, node, 2);
+    if (cond->op == MP_OP_LT || cond->op == MP_OP_LE) {
+        if (cond->args[0] == then && cond->args[1] == other)
+            return mp__fact_ints(least(a.low, b.low), least(a.high, b.high));
+        if (cond->args[0] == other && cond->args[1] == then)
+            return mp__fact_ints(most(a.low, b.low), most(a.high, b.high));
+    }
+    return mp__fact_join(a, b);
+}
+
+static mp_fact fact_of(narrowing *n, const mp_node *node)
 {
     switch ((int)node->op) {
     case MP_OP_CONST:
@@ -69,11 +128,14 @@ static mp_fact fact_of(const narrowing *n, const mp_node *node)
     case MP_OP_LOAD:
         return dtype_fact(n->func->spec->params[node->args[0]->root].dtype);
     case MP_OP_ADD:
-        return mp__fact_add(arg(n, node, 0), arg(n, node, 1));
+        return linear_fact(n, node,
+                           mp__fact_add(arg(n, node, 0), arg(n, node, 1)));
     case MP_OP_SUB:
-        return mp__fact_sub(arg(n, node, 0), arg(n, node, 1));
+        return linear_fact(n, node,
+                           mp__fact_sub(arg(n, node, 0), arg(n, node, 1)));
     case MP_OP_MUL:
-        return mp__fact_mul(arg(n, node, 0), arg(n, node, 1));
+        return linear_fact(n, node,
+                           mp__fact_mul(arg(n, node, 0), arg(n, node, 1)));
     case MP_OP_UNM:
         return mp__fact_sub(mp__fact_ints(0, 0), arg(n, node, 0));
     case MP_OP_IDIV:
@@ -90,24 +152,27 @@ static mp_fact fact_of(const narrowing *n, const mp_node *node)
     case MP_OP_SHR:
         return mp__fact_shr(arg(n, node, 0), arg(n, node, 1));
     case MP_OP_SELECT:
-        return mp__fact_join(arg(n, node, 1), arg(n, node, 2));
+        return select_fact(n, node);
     }
     return any_int();
 }
 
-/* ---- what 32 bits are enough for ---------------------------------------- */
+/* ---- what a word is enough for ------------------------------------------ */
 
-static bool is_short(mp_fact fact)
+static bool is_short(const narrowing *n, mp_fact fact)
 {
+    if (n->func->word == 16)
+        return mp__fact_within(fact, INT16_MIN, INT16_MAX) ||
+               mp__fact_within(fact, 0, UINT16_MAX);
     return mp__fact_within(fact, INT32_MIN, INT32_MAX);
 }
 
-/* Whether a value can be had in 32 bits. */
+/* Whether a value can be had as a word. */
 static bool is_small(const narrowing *n, const mp_node *node)
 {
     return node->type == MP_TYPE_INT &&
-           (node->small ||
-            (node->shape != MP_SHAPE_VARYING && is_short(n->facts[node->id])));
+           (node->small || (node->shape != MP_SHAPE_VARYING &&
+                            is_short(n, n->facts[node->id])));
 }
 
 bool mp__narrow_factor(int64_t most, int64_t by, uint32_t *factor, int *shift)
@@ -165,8 +230,8 @@ static bool can_be_small(const narrowing *n, const mp_node *node)
     case MP_OP_SHL:
     case MP_OP_SHR:
         return has_small_args(n, node, 0) && node->args[1]->op == MP_OP_CONST &&
-               node->args[1]->as.i >= 0 && node->args[1]->as.i < 32 &&
-               arg(n, node, 0).low >= 0;
+               node->args[1]->as.i >= 0 &&
+               node->args[1]->as.i < n->func->word && arg(n, node, 0).low >= 0;
     case MP_OP_IDIV:
     case MP_OP_MOD:
         return has_small_args(n, node, 0) &&
@@ -202,15 +267,16 @@ static bool fits(const narrowing *n, const mp_node *node)
     return mp__fact_within(fact, room.low, room.high);
 }
 
-static void visit(const narrowing *n, mp_node *node)
+static void visit(narrowing *n, mp_node *node)
 {
     node->fits = fits(n, node);
     if (node->type != MP_TYPE_INT)
         return;
     mp_fact fact = fact_of(n, node);
     n->facts[node->id] = fact;
+    node->least = fact.low;
     node->most = fact.high;
-    node->small = node->shape == MP_SHAPE_VARYING && is_short(fact) &&
+    node->small = node->shape == MP_SHAPE_VARYING && is_short(n, fact) &&
                   can_be_small(n, node);
 }
 
@@ -220,6 +286,8 @@ void mp__narrow_run(mp_func *func)
         .func = func,
         .facts =
             mp__unit_alloc(func->unit, (size_t)func->nnodes * sizeof *n.facts),
+        .corners = mp__unit_alloc(func->unit,
+                                  (size_t)func->nnodes * sizeof *n.corners),
     };
     for (int id = 0; id < func->nnodes; id++)
         n.facts[id] = any_int();

@@ -68,12 +68,18 @@ static void arithmetic(void **data)
                      8);
 }
 
-/* A register holds twice as many of them as of doubles. */
+/* A register holds twice as many words as doubles, or four times. */
 static void small_integers(void **data)
 {
     (void)data;
     const char *source = "function(x, y) return (x * y + 127) // 255 end";
-    assert_int_equal(lanes_of(source, "u1 u1 -> u1", true), 16);
+    assert_int_equal(lanes_of(source, "u1 u1 -> u1", true), 32);
+    assert_int_equal(lanes_of(source, "u1 u2 -> u1", true), 16);
+    assert_int_equal(lanes_of("function(x, y) return math.min(x + y, 255) end",
+                              "u1 u1 -> u1", true),
+                     32);
+    assert_int_equal(
+        lanes_of("function(x, y) return x < y end", "i4 i4 -> b1", true), 16);
     assert_int_equal(lanes_of(source, "u1 u1 -> u1", false), 8);
     assert_int_equal(lanes_of(source, "u1 i8 -> u1", true), 8);
     assert_int_equal(lanes_of(source, "u1 f4 -> f4", true), 8);

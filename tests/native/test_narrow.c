@@ -1,17 +1,29 @@
-/* Narrowing: which integers need 32 bits only, and which stores cannot fail. */
+/* Narrowing: which integers need 32 or 16 bits only, and which stores cannot
+ * fail. */
 #include "fixture.h"
 
 static const compile_pass passes[] = {mp__infer_run,   mp__fold_run,
                                       mp__diverge_run, mp__mask_run,
                                       mp__narrow_run,  NULL};
 
+static void narrow_to_16(mp_func *func)
+{
+    func->word = 16;
+    mp__narrow_run(func);
+}
+
+static const compile_pass passes_16[] = {mp__infer_run,   mp__fold_run,
+                                         mp__diverge_run, mp__mask_run,
+                                         narrow_to_16,    NULL};
+
 /* The node of the only result, and whether it fits there. */
-static bool result_of(const char *source, const char *types, bool *small)
+static bool result_of(const char *source, const char *types,
+                      const compile_pass *run, bool *small)
 {
     mp_spec spec = make_spec(types);
     bool fits = false;
     spec.lanes = 8;
-    compiled *c = compile_with(NULL, source, &spec, passes);
+    compiled *c = compile_with(NULL, source, &spec, run);
     if (c->status != MP_OK)
         fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
                  c->unit.refusal.what);
@@ -28,14 +40,31 @@ static bool result_of(const char *source, const char *types, bool *small)
     return fits;
 }
 
-static void is(const char *expression, const char *types, bool small, bool fits)
+static void is_by(const char *expression, const char *types,
+                  const compile_pass *run, bool small, bool fits)
 {
     char source[256];
     bool got;
     snprintf(source, sizeof source, "function(x, y) return %s end", expression);
-    if (result_of(source, types, &got) != fits || got != small)
+    if (result_of(source, types, run, &got) != fits || got != small)
         fail_msg("%s of %s: small %d, fits %d", expression, types, got,
-                 result_of(source, types, &got));
+                 result_of(source, types, run, &got));
+}
+
+static void is(const char *expression, const char *types, bool small, bool fits)
+{
+    is_by(expression, types, passes, small, fits);
+}
+
+/* Whether 16 bits are enough. */
+static void is_16(const char *expression, const char *types, bool small)
+{
+    bool fits;
+    char source[256];
+    snprintf(source, sizeof source, "function(x, y) return %s end", expression);
+    result_of(source, types, passes_16, &fits);
+    if (fits != small)
+        fail_msg("%s of %s: 16 bits: %d", expression, types, fits);
 }
 
 static void sums_and_products(void **data)
@@ -73,7 +102,66 @@ static void bits_and_quotients(void **data)
     is("x % 10", "u2 u2 -> u1", true, true);
     is("x % 10", "i2 i2 -> u1", false, true);
     is("x // y", "u2 u2 -> i4", false, false);
-    is("(x * y + (255 - x) * y + 127) // 255", "u1 u1 -> u1", true, false);
+    is("(x * y + (255 - x) * y + 127) // 255", "u1 u1 -> u1", true, true);
+}
+
+/* What is linear in each of several integers has its extremes at corners. */
+static void corners(void **data)
+{
+    (void)data;
+    is("x - x", "i8 i8 -> u1", false, true);
+    is("x + y - x", "u1 u1 -> u1", true, true);
+    is("x * (255 - y) + y * x", "u1 u1 -> u2", true, true);
+    is("x * (256 - y) + y * x", "u1 u1 -> u2", true, true);
+    is("x * (257 - y) + y * x", "u1 u1 -> u2", true, true);
+    is("x * (258 - y) + y * x", "u1 u1 -> u2", true, false);
+    /* Not in one that is squared, whose least value lies in between. */
+    is("x * x - 255 * x", "u1 u1 -> i4", true, true);
+    is("x * x - 255 * x", "u1 u1 -> u2", true, false);
+    is("(x - 128) * (x - 128)", "u1 u1 -> u2", true, false);
+    /* Nor in what overflows. */
+    is("x + y - y", "i8 i8 -> i4", false, false);
+    is("x * 2 - x", "i8 i8 -> i4", false, false);
+}
+
+static void choices(void **data)
+{
+    (void)data;
+    is("math.min(x + y, 255)", "u1 u1 -> u1", true, true);
+    is("math.max(x - y, 0)", "u1 u1 -> u1", true, true);
+    is("num.clamp(x - y, 0, 127)", "u1 u1 -> i1", true, true);
+    is("math.max(math.min(x, 255), 0)", "i8 i8 -> u1", false, true);
+    is("math.min(x, y)", "u1 i4 -> u1", true, false);
+    is("x < y and x or y + 1", "u1 u1 -> u1", true, false);
+}
+
+/* From 0 to 65535, or with a sign. */
+static void halves(void **data)
+{
+    (void)data;
+    is_16("x * y", "u1 u1 -> i8", true);
+    is_16("x * y + 511", "u1 u1 -> i8", false);
+    is_16("x * y + 510", "u1 u1 -> i8", true);
+    is_16("x * y", "i1 i1 -> i8", true);
+    is_16("x * y * 2", "i1 i1 -> i8", false);
+    is_16("x * y * 2 - 1", "i1 i1 -> i8", false);
+    is_16("x * (y * 2) // 2", "u1 i1 -> i8", false);
+    is_16("x - y", "u2 u1 -> i8", false);
+    is_16("x + 32768", "i2 i2 -> i8", true);
+    is_16("x - 1", "i2 i2 -> i8", false);
+    is_16("-x", "u1 u1 -> i8", true);
+    is_16("-x", "u2 u2 -> i8", false);
+    is_16("x << 8 | y", "u1 u1 -> i8", true);
+    is_16("x << 9", "u1 u1 -> i8", false);
+    is_16("(x & 0) << 16", "u1 u1 -> i8", false);
+    is_16("x >> 15", "u2 u2 -> i8", true);
+    is_16("x >> 16", "u2 u2 -> i8", false);
+    is_16("x // 65535", "u2 u2 -> i8", true);
+    is_16("x // 65537", "u2 u2 -> i8", false);
+    is_16("x // 16", "i2 i2 -> i8", true);
+    is_16("x // 10", "i2 i2 -> i8", false);
+    is_16("x & 255", "i4 i4 -> i8", false);
+    is_16("(x * y + (255 - x) * y + 127) // 255", "u1 u1 -> u1", true);
 }
 
 /* What goes round in a loop may be anything. */
@@ -86,7 +174,7 @@ static void loops(void **data)
               "  for k = 1, n do s = s + x end\n"
               "  return s\n"
               "end",
-              "u1 =i -> i8", &small);
+              "u1 =i -> i8", passes, &small);
     assert_false(small);
 }
 
@@ -131,6 +219,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_and_products),
         cmocka_unit_test(bits_and_quotients),
+        cmocka_unit_test(corners),
+        cmocka_unit_test(choices),
+        cmocka_unit_test(halves),
         cmocka_unit_test(loops),
         cmocka_unit_test(factors),
     };
