@@ -171,9 +171,10 @@ static int read_type(showing *s, const char *text)
     mp_arg *arg = &s->args[s->nargs];
     mp_view *view = &s->views[s->nargs];
     mp_dtype dtype;
-    int ndim = text[0] == 'a' ? text[2] - '0' : 0;
-    if (strlen(text) < 2 || find_dtype(text[1], &dtype) < 0 || ndim < 0 ||
-        ndim > 9) {
+    size_t size = strlen(text);
+    int ndim = size == 3 && text[0] == 'a' ? text[2] - '0' : 0;
+    if (size < 2 || size > 3 || (size == 3) != (text[0] == 'a') ||
+        find_dtype(text[1], &dtype) < 0 || ndim < 0 || ndim > 9) {
         PyErr_Format(PyExc_ValueError, "%s is no type", text);
         return -1;
     }

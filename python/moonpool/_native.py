@@ -89,13 +89,16 @@ def link(code: bytes) -> tuple[int, object]:
 
 # Taken locks, one a thread that compiles: it is released at its end.
 _working: list[_thread.LockType] = []
-# How long the interpreter's exit waits for one, in seconds.
+# Set when the interpreter's exit begins, which waits so long for each of them,
+# in seconds.
+_exiting = threading.Event()
 _AT_EXIT = 10.0
 
 
 @atexit.register
 def _exit() -> None:
     """Wait for what Ctrl-C has left alone: LLVM must not end under a compiler."""
+    _exiting.set()
     for done in tuple(_working):
         done.acquire(timeout=_AT_EXIT)
 
@@ -114,7 +117,7 @@ def _undisturbed(call: Callable[[], T]) -> T:
     while one starts may leave a lock of its own taken, for which the thread
     waits for ever.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _exiting.is_set():
         return call()
     found: list[T] = []
     raised: list[BaseException] = []
@@ -123,19 +126,21 @@ def _undisturbed(call: Callable[[], T]) -> T:
     done.acquire()
 
     def body() -> None:
+        # Not before it runs: Ctrl-C may come before there is a thread. In this
+        # order, else the exit could begin and not see it.
+        _working.append(done)
         try:
-            found.append(call())
+            if not _exiting.is_set():
+                found.append(call())
         except BaseException as error:
             raised.append(error)
         finally:
             _working.remove(done)
             done.release()
 
-    _working.append(done)
     try:
         _thread.start_new_thread(body, ())
     except RuntimeError:
-        _working.remove(done)
         # No thread can be had: the interpreter exits, or there are too many.
         return call()
     while not done.acquire(timeout=0.1):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import moonpool
-from moonpool import _native
+from moonpool import _core, _native
 
 pytestmark = pytest.mark.skipif(not _native.available(), reason="there is no llvmlite")
 
@@ -412,6 +412,11 @@ class TestLooking:
         with pytest.raises((TypeError, ValueError)):
             moonpool.kernel(SOURCE).explain(one, "f8")
 
+    @pytest.mark.parametrize("one", ["", "a", "e", "ad", "ed2", "ad22", "adx", "vd ", "ez"])
+    def test_no_code_of_a_type(self, one):
+        with pytest.raises(ValueError, match="is no type"):
+            _core.show(moonpool.kernel(SOURCE), (one, "ed"), 0, "scalar", "emit", False)
+
     @pytest.mark.parametrize(
         "stage", ["bytecode", "build", "infer", "fold", "diverge", "mask", "emit"]
     )
@@ -583,3 +588,36 @@ def test_an_exit_while_llvm_is_at_work(run_python, seconds):
         # Python says so where it drops an interrupt in a destructor.
         quiet=False,
     )
+
+
+def test_an_exit_after_ctrl_c_before_llvm_begins(run_python):
+    """Nobody waits for a compiler that never began."""
+    said = run_python(
+        f"""
+        import atexit, time
+
+        @atexit.register
+        def check():
+            if time.monotonic() - start > 5:
+                print("the exit took long")
+
+        import moonpool
+        from moonpool import _native
+
+        def interrupted(*args):
+            raise KeyboardInterrupt
+
+        kernel = moonpool.kernel({SOURCE!r})
+        pool = moonpool.Pool(1, native="require")
+        before, _native._thread.start_new_thread = _native._thread.start_new_thread, interrupted
+        try:
+            pool.map(kernel, [1.0, 2.0], 1.0)
+        except KeyboardInterrupt:
+            pass
+        else:
+            print("nothing was raised")
+        _native._thread.start_new_thread = before
+        start = time.monotonic()
+        """
+    )
+    assert said == ""
