@@ -478,10 +478,11 @@ typedef struct mp_aside {
  * or to say what is wrong with it; spec->first then says how many items it
  * need not do any more, as it does before the call.
  *
- * Compiles nothing, waits for nothing, and does not fail. What could go on for
- * long, a loop of the kernel's, is cut off after some thousand turns. Where it
- * seems to take more than a few microseconds, it is `aside`, unless NULL, that
- * runs it: other threads may use the shortcuts meanwhile. */
+ * Compiles nothing, waits for nothing, and does not fail. What goes on for
+ * longer than it seemed is left to a job: a loop of the kernel's is cut off
+ * after some thousand turns, and what has none after some items. Where it seems
+ * to take more than a few microseconds, it is `aside`, unless NULL, that runs
+ * it: other threads may use the shortcuts meanwhile. */
 MP_API bool mp_shortcuts_map(mp_shortcuts *shortcuts, mp_pool *pool,
                              mp_map_spec *spec, const mp_native_options *native,
                              const mp_aside *aside);

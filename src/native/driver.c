@@ -4,6 +4,7 @@
 #include <fenv.h>
 #include <locale.h>
 
+#include "native/cost.h"
 #include "native/expense.h"
 #include "native/explain.h"
 #include "native/passes.h"
@@ -126,6 +127,7 @@ static void run(mp_unit *unit, void *ud)
     mp__ir_sweep(out->func);
     out->loops = has_loops(out->func);
     out->stack = size_of_tables(out->func);
+    out->worst = 1 + mp__cost_of_round(out->func, NULL) / out->spec.lanes;
     mp__narrow_run(out->func);
     if (!go_on(d, MP_STAGE_MASK))
         return;

@@ -15,6 +15,7 @@ typedef struct mp_driven {
     struct mp_func *func; /* after MP_STAGE_BYTECODE */
     bool loops;           /* after MP_STAGE_MASK: there is one in the kernel */
     int64_t stack;        /* likewise: bytes of the tables that it makes */
+    int64_t worst;        /* likewise: ns an item may take, but for loops */
     const char *ir;       /* after MP_STAGE_EMIT; a zero follows */
     size_t size;
     size_t expense; /* of compiling it, see expense.h */

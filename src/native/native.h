@@ -18,7 +18,8 @@ typedef struct mp_native {
     int lanes;           /* fixed after new; items at once */
     bool loops;          /* fixed after new; code may go on for long */
     int64_t stack;       /* fixed after new; bytes that it needs for tables */
-    void *handle;        /* fixed after new; owned, what `code` lives in */
+    int64_t worst; /* fixed after new; ns an item may take, but for loops */
+    void *handle;  /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
     int noutputs; /* fixed after new; -1: refused */
     /* Of a reduction these are the accumulators: bool, int64 or float64. */

@@ -334,6 +334,7 @@ static mp_status compile(const question *q, const mp_driven *driven,
     native->lanes = driven->spec.lanes;
     native->loops = driven->loops;
     native->stack = driven->stack;
+    native->worst = driven->worst;
     native->handle = code.handle;
     native->release = compiler->release;
     keep_outputs(native, &driven->spec);

@@ -25,6 +25,10 @@
 #define FIRST_PS 4000
 /* What takes less is not worth letting go of anything. */
 #define ASIDE_PS INT64_C(4000000)
+/* What takes so long at worst is done at a time. Between two such parts one can
+ * leave it to a job: what has been learnt may be wrong, and nothing else cuts
+ * off what has no loops. */
+#define PART_NS INT64_C(100000)
 
 /* One bad moment of the machine's makes an item at most so much dearer, and
  * each map that seems too large makes it cheaper by one part in so many: so
@@ -157,6 +161,10 @@ static void learn(shortcut *s, int64_t count, int64_t took)
 {
     int64_t cost = took * 1000 / count;
     s->cost = cost < DEARER * s->cost ? cost : DEARER * s->cost;
+    /* Of nothing any number of times is nothing: where the clock stood still,
+     * that would be so for good. */
+    if (s->cost < 1)
+        s->cost = 1;
 }
 
 /* It was cut off, in vain: so many items are too many for a while. */
@@ -185,13 +193,45 @@ static void note(mp_pool *pool, const mp_kernel *kernel, int64_t count,
                                                .end = end});
 }
 
-/* One call of compiled code. */
+/* A map as compiled code gets it, part by part. */
 typedef struct calling {
     mp_native_code code;
+    mp_row *row;
     mp_frame frame;
+    int64_t part; /* items at a time */
     mp_native_result result;
+    int64_t done; /* items */
     int64_t start, end;
 } calling;
+
+/* How many items make a part: whole vectors. */
+static int64_t part_of(const mp_native *native, int64_t count)
+{
+    int64_t lanes = native->lanes;
+    if (native->worst * count <= PART_NS)
+        return count;
+    return (PART_NS / native->worst + lanes) / lanes * lanes;
+}
+
+/* Does the next part; false where it could not, or that was the last one. */
+static bool call_part(calling *c)
+{
+    mp_row *r = c->row;
+    int64_t left = r->count - c->done;
+    c->frame.count = left < c->part ? left : c->part;
+    c->result = (mp_native_result)c->code(&c->frame);
+    c->end = mp_clock_now();
+    if (c->result != MP_NATIVE_DONE) {
+        c->done += c->result == MP_NATIVE_FAILED ? c->frame.failed : 0;
+        return false;
+    }
+    c->done += c->frame.count;
+    if (c->done == r->count)
+        return false;
+    for (int k = 0; k < r->noperands; k++)
+        r->at[k] += c->frame.count * r->steps[k];
+    return true;
+}
 
 static void call(void *ud)
 {
@@ -199,9 +239,9 @@ static void call(void *ud)
     mp_fpu fpu;
     c->start = mp_clock_now();
     mp_fpu_enter(&fpu);
-    c->result = (mp_native_result)c->code(&c->frame);
+    while (call_part(c) && c->end - c->start < MOST_PS / 1000)
+        continue;
     mp_fpu_leave(&fpu);
-    c->end = mp_clock_now();
 }
 
 /* Aside the shortcut may be forgotten, and another one take its place: then
@@ -223,8 +263,9 @@ static bool run(shortcut *s, mp_pool *pool, mp_row *r, mp_map_spec *spec,
      * has none ends by itself. */
     const int stop = s->native->loops;
     calling c = {.code = s->native->code,
-                 .frame = {.count = r->count,
-                           .at = r->at,
+                 .row = r,
+                 .part = part_of(s->native, r->count),
+                 .frame = {.at = r->at,
                            .steps = r->steps,
                            .scalars = r->scalars,
                            .stop = &stop}};
@@ -232,24 +273,14 @@ static bool run(shortcut *s, mp_pool *pool, mp_row *r, mp_map_spec *spec,
         s = call_aside(s, aside, &c);
     else
         call(&c);
-    switch (c.result) {
-    case MP_NATIVE_DONE:
-        spec->first = r->count;
-        break;
-    case MP_NATIVE_STOPPED:
-        if (s != NULL)
-            learn_better(s, r->count);
-        return false;
-    case MP_NATIVE_FAILED:
-        spec->first = c.frame.failed;
-        break;
-    }
-    if (spec->first == 0)
-        return false;
-    if (s != NULL)
-        learn(s, spec->first, c.end - c.start);
-    note(pool, spec->kernel, spec->first, c.start, c.end);
-    return c.result == MP_NATIVE_DONE;
+    if (s != NULL && c.result == MP_NATIVE_STOPPED)
+        learn_better(s, r->count);
+    else if (s != NULL && c.done > 0)
+        learn(s, c.done, c.end - c.start);
+    if (c.done > 0)
+        note(pool, spec->kernel, c.done, c.start, c.end);
+    spec->first = c.done;
+    return c.done == r->count;
 }
 
 bool mp_shortcuts_map(mp_shortcuts *shortcuts, mp_pool *pool, mp_map_spec *spec,

@@ -39,7 +39,9 @@ mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,
         return MP_VALUE;
     }
     bool loops = strstr(mp_kernel_source(kernel, &size), "while") != NULL;
-    *out = (mp_driven){.spec = *spec, .loops = loops, .ir = "", .size = 0};
+    bool dear = strstr(mp_kernel_source(kernel, &size), "dear") != NULL;
+    *out = (mp_driven){
+        .spec = *spec, .loops = loops, .worst = dear ? 30000 : 1, .ir = ""};
     if (last == MP_STAGE_INFER && spec->form == MP_FORM_MAP) {
         out->spec.noutputs = 1;
         out->spec.outputs[0].dtype = spec->widest;

@@ -5,7 +5,22 @@
 #include <fenv.h>
 #include <pthread.h>
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #define COUNT 20
+
+static _Atomic bool clock_stopped;
+
+/* In the place of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    if (atomic_load(&clock_stopped)) {
+        *at = (struct timespec){.tv_sec = 1};
+        return 0;
+    }
+    return (int)syscall(SYS_clock_gettime, clock, at);
+}
 
 /* A map of x and y, and all that it needs. */
 typedef struct test {
@@ -492,6 +507,72 @@ static void what_takes_long_is_for_a_job(void **data)
     end(t, data);
 }
 
+static int32_t dear_code(mp_frame *f)
+{
+    usleep(100);
+    return add_code(f);
+}
+
+#define DEAR "function(dear, y) return dear + 10 * y end"
+
+/* What has no loops is not cut off, but it is done in parts, of which a job can
+ * do the rest. So it does no harm either that it is tried again. */
+static void what_may_be_dear_is_done_in_parts(void **data)
+{
+    test *t = begin(dear_code, DEAR);
+    mp_worker_stats stats;
+    run_job(t, *data);
+    t->outs[0] = t->x;
+    assert_false(at_once(t, *data));
+    assert_int_equal(t->spec.first, 4);
+    run_job(t, *data);
+    assert_ok(t->err.status, &t->err);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(t->a[i] == 21 * i + 1000);
+    mp_pool_stats(*data, 2, &stats);
+    assert_int_equal(stats.items, 4);
+    int tries = 0, parts = 0;
+    for (; tries < 2000 && parts < 10; tries++) {
+        assert_false(at_once(t, *data));
+        assert_in_range(t->spec.first, 0, 4);
+        parts += t->spec.first > 0;
+    }
+    assert_int_equal(parts, 10);
+    assert_true(tries > 100);
+    end(t, data);
+}
+
+/* In parts of four too, and quick. */
+static void parts_make_a_whole(void **data)
+{
+    test *t = begin(fail_code, DEAR);
+    run_job(t, *data);
+    memset(t->to, 0, sizeof t->to);
+    /* A slow machine may leave some of it to a job. */
+    if (!at_once(t, *data))
+        run_job(t, *data);
+    assert_added(t, 0, 1000);
+    t->a[9] = -9;
+    assert_false(at_once(t, *data));
+    assert_in_range(t->spec.first, 4, 8);
+    end(t, data);
+}
+
+/* A clock that stands still teaches nothing for good. */
+static void the_clock_stands_still(void **data)
+{
+    test *t = begin(late_code, ADD);
+    run_job(t, *data);
+    atomic_store(&clock_stopped, true);
+    for (int i = 0; i < 10; i++)
+        assert_true(at_once(t, *data));
+    atomic_store(&clock_stopped, false);
+    int tries = 0;
+    while (at_once(t, *data))
+        assert_true(++tries < 30);
+    end(t, data);
+}
+
 /* Counts, and has others use the shortcuts meanwhile. */
 typedef struct stepping {
     test *t;
@@ -687,6 +768,9 @@ int main(void)
         POOL_TEST(an_error_is_the_interpreter_s),
         POOL_TEST(a_loop_is_cut_off),
         POOL_TEST(what_takes_long_is_for_a_job),
+        POOL_TEST(what_may_be_dear_is_done_in_parts),
+        POOL_TEST(parts_make_a_whole),
+        POOL_TEST(the_clock_stands_still),
         POOL_TEST(what_takes_longer_runs_aside),
         POOL_TEST(the_thread_keeps_its_rounding),
         POOL_TEST(many_types_take_turns),

@@ -370,6 +370,20 @@ class TestLoops:
         assert pool.map(ADD, 1, 2) == 3
 
 
+class TestDear:
+    def test_without_loops(self, pool):
+        """What is not cut off is for workers where it takes long after all."""
+        terms = " + ".join(f"math.tan(x + {k}) ^ (x + {k})" for k in range(30))
+        kernel = moonpool.kernel(f"function(x) return {terms} end")
+        x, out = np.linspace(0.0, 1.0, 7500), np.zeros(7500)
+        warm(pool, kernel, x, out=out)
+        before, wanted = at_once(pool), out.copy()
+        for given in (out, None, x):
+            found = pool.map(kernel, x, out=given)
+            assert np.array_equal(found, wanted, equal_nan=True)
+        assert at_once(pool) - before < 5000
+
+
 class TestAround:
     def test_small_stacks(self, pool):
         """Workers have room for large tables."""
