@@ -67,9 +67,11 @@ build/asan-site/.stamp: $(wheel_inputs) .venv/.group-build
 demo: system-build .venv/.group-demo .venv/.installed
 	$(python) -m demo
 
-test: test-c lint .venv/.group-test .venv/.installed build/asan-site/.stamp
-	@tools/both.sh '$(MAKE) test-asan' '$(MAKE) test-newest'
-	@$(MAKE) --no-print-directory test-tiers
+# Python tests and static analysis keep one core busy each.
+test: test-c system-lint .venv/.group-lint .venv/.group-test .venv/.installed \
+    build/asan-site/.stamp
+	@tools/legs.sh '$(MAKE) test-asan' 'nice $(MAKE) lint' '$(MAKE) test-newest' \
+	    'tools/test_tier.sh require' 'tools/test_tier.sh off'
 	@$(MAKE) --no-print-directory test-python
 
 # A kernel that randomizes addresses over more bits than ThreadSanitizer's map
@@ -90,7 +92,7 @@ test-python: system-test .venv/.group-build .venv/.group-test .venv/.installed
 	$(python) -m pytest
 
 test-tiers: system-test .venv/.group-build .venv/.group-test .venv/.installed
-	@tools/both.sh 'tools/test_tier.sh off' 'tools/test_tier.sh require'
+	@tools/legs.sh 'tools/test_tier.sh off' 'tools/test_tier.sh require'
 
 test-asan: system-test .venv/.group-build .venv/.group-test build/asan-site/.stamp
 	@tools/test_asan.sh build/asan-site
