@@ -25,6 +25,11 @@ _OLDEST = (0, 44)
 # Libraries that one just-in-time compiler links before the next one is made.
 _GENERATION = 256
 
+# LLVM ends the process where its memory ends. So it begins only if so many bytes
+# are there, and for each of the text so many.
+_ROOM = 16 << 20
+_ROOM_OF_TEXT = 100
+
 _MATH = (  # noqa: SIM905
     "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 "
     "expm1 fabs floor fma fmod hypot lgamma_r log log10 log1p log2 nearbyint nextafter "
@@ -228,6 +233,7 @@ class _Compiler:
 
     def optimized(self, ir: str, isa: str) -> Any:
         """Return IR text as a module that has been through all passes."""
+        _check_room(len(ir))
         try:
             module = self.module(ir)
             module.verify()
@@ -262,6 +268,17 @@ class _Compiler:
         except RuntimeError as error:
             raise CompilerError(f"the code cannot be linked: {error}") from error
         return Code(self._jit, tracker)
+
+
+def _check_room(size: int) -> None:
+    """Raise MemoryError where there may be too little for IR text of a size."""
+    import mmap
+
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    try:
+        mmap.mmap(-1, _ROOM + _ROOM_OF_TEXT * size, flags=flags).close()
+    except OSError as error:
+        raise MemoryError("too little memory is left to compile a kernel") from error
 
 
 _compiler: list[_Compiler] = []

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import warnings
+import weakref
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,6 +108,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_working.clear)
 
 
+class _Token:
+    """An argument of a thread's, which goes with the thread."""
+
+
 def _undisturbed(call: Callable[[], T]) -> T:
     """Call the compiler in a thread of its own, where no handler of a signal runs.
 
@@ -124,8 +129,10 @@ def _undisturbed(call: Callable[[], T]) -> T:
     process = os.getpid()
     done = _thread.allocate_lock()
     done.acquire()
+    token = _Token()
+    there = weakref.ref(token)
 
-    def body() -> None:
+    def body(token: _Token) -> None:  # noqa: ARG001
         # Not before it runs: Ctrl-C may come before there is a thread. In this
         # order, else the exit could begin and not see it.
         _working.append(done)
@@ -139,14 +146,20 @@ def _undisturbed(call: Callable[[], T]) -> T:
             done.release()
 
     try:
-        _thread.start_new_thread(body, ())
-    except RuntimeError:
+        _thread.start_new_thread(body, (token,))
+    except (RuntimeError, MemoryError):
         # No thread can be had: the interpreter exits, or there are too many.
         return call()
+    del token
     while not done.acquire(timeout=0.1):
         # A signal's handler may have forked, and the child has no such thread.
         if os.getpid() != process:
             return call()
+        # Without the memory for its first call a thread goes as it came.
+        if there() is None:
+            if done.acquire(blocking=False):
+                break
+            raise MemoryError("no memory for the compiler's thread")
     if raised:
         raise raised.pop()
     return found[0]

@@ -1,5 +1,6 @@
 """The native tier as users meet it."""
 
+import _thread
 import gc
 import json
 import os
@@ -247,6 +248,22 @@ class TestStopping:
             ):
                 with pytest.raises(KeyboardInterrupt):
                     call()
+        assert np.array_equal(pool.map(kernel, np.ones(3), 0), np.zeros(3))
+
+    @pytest.mark.timeout(20)
+    def test_no_memory_for_a_thread(self, pool, monkeypatch):
+        """One that starts without the memory for its first call never makes it."""
+        start = _thread.start_new_thread
+
+        def starve(body, args):
+            return start(lambda *args: None, args)
+
+        kernel = moonpool.kernel(SOURCE)
+        with monkeypatch.context() as patch:
+            patch.setattr(_thread, "start_new_thread", starve)
+            with pytest.raises(MemoryError, match="the compiler's thread"):
+                pool.map(kernel, np.ones(3), 0)
+        assert _native._working == []
         assert np.array_equal(pool.map(kernel, np.ones(3), 0), np.zeros(3))
 
 

@@ -178,6 +178,36 @@ def test_a_large_kernel_does_not_end_the_process(run_python):
     )
 
 
+@pytest.mark.slow_asan
+def test_little_memory_does_not_end_the_process(run_python):
+    run_python(
+        f"""
+        import resource
+        from moonpool import _llvm
+        small = {ANSWER!r}
+        lines = [f"  %x{{i + 1}} = fdiv double %x{{i}}, {{i}}.5" for i in range(4000)]
+        text = "\\n".join(
+            ["define i32 @kernel(ptr %p) {{", "  %x0 = load double, ptr %p", *lines,
+             "  store double %x4000, ptr %p", "  ret i32 0", "}}"]
+        )
+        code = _llvm.compile_ir(small, "sse2")
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + (4 << 20), most))
+        for ir in (text, small):
+            try:
+                _llvm.compile_ir(ir, "sse2")
+            except MemoryError as error:
+                assert "too little memory is left" in str(error), error
+            else:
+                raise AssertionError("there is memory")
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        assert _llvm.compile_ir(small, "sse2") == code
+        _llvm.compile_ir(text, "sse2")
+        """
+    )
+
+
 def test_short_loops_over_tables_are_unrolled():
     kernel = moonpool.kernel(
         "function(x) local v = {x, 2.0, 3.0} local s = 0.0"
