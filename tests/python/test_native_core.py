@@ -9,43 +9,35 @@ import numpy as np
 import pytest
 from tests.python.native import coregen
 from tests.python.native.agree import _bits
+from tests.python.native.fence import Fence
 
 import moonpool
 
 COUNT = int(os.environ.get("MOONPOOL_SIGNATURES", "300"))
 FIRST = int(os.environ.get("MOONPOOL_SEED", "0"))
 BATCH = 100
+FENCE = Fence()
 
 
 def outcome(pool, kernel, case):
     """Return what a call gives: its results, or its error."""
-    out = None
-    if case.out is not None:
-        out = tuple(_copy(one) for one in case.out)
+    FENCE.clear()
+    args = FENCE.copies(case.args)
+    where = FENCE.copy(case.where) if isinstance(case.where, np.ndarray) else case.where
+    out = None if case.out is None else tuple(FENCE.copy(np.asarray(one)) for one in case.out)
     try:
         found = pool.map(
             kernel,
-            *case.args,
+            *args,
             out=out if out is None or len(out) > 1 else out[0],
             dtype=case.dtype if case.dtype is None or len(case.dtype) > 1 else case.dtype[0],
-            where=case.where,
+            where=where,
             timeout=60,
         )
     except moonpool.LuaError as error:
-        return [type(error).__name__, str(error)]
-    return [_bits(value) for value in (found if isinstance(found, tuple) else (found,))]
-
-
-def _copy(array):
-    """Return a copy that has the same strides."""
-    lows = [min(0, (n - 1) * s) for n, s in zip(array.shape, array.strides, strict=True)]
-    highs = [max(0, (n - 1) * s) for n, s in zip(array.shape, array.strides, strict=True)]
-    if array.size == 0:
-        return array.copy()
-    memory = np.zeros(sum(highs) - sum(lows) + array.itemsize, np.uint8)
-    made = np.ndarray(array.shape, array.dtype, memory, -sum(lows), array.strides)
-    made[...] = array
-    return made
+        return [type(error).__name__, str(error), FENCE.is_whole()]
+    results = found if isinstance(found, tuple) else (found,)
+    return [*(_bits(value) for value in results), FENCE.is_whole()]
 
 
 @pytest.fixture(scope="module")

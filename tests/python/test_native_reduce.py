@@ -9,19 +9,23 @@ import struct
 import numpy as np
 import pytest
 from tests.python.native import reducegen, tiers
+from tests.python.native.fence import Fence
 
 import moonpool
 
 COUNT = int(os.environ.get("MOONPOOL_REDUCTIONS", "600"))
 FIRST = int(os.environ.get("MOONPOOL_SEED", "0"))
 BATCH = 100
+FENCE = Fence()
 
 
 def outcome(pool, kernel, case):
     """Return what a call gives: its results, or its error."""
+    FENCE.clear()
+    args = FENCE.copies(case.args)
     try:
         found = pool.reduce(
-            kernel, *case.args, init=case.init, combine=case.combine, axis=case.axis, timeout=60
+            kernel, *args, init=case.init, combine=case.combine, axis=case.axis, timeout=60
         )
     except (moonpool.LuaError, TypeError) as error:
         # Of several errors two workers may meet another one first.

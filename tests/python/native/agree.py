@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tests.python.native import kernelgen, tiers, widegen
+from tests.python.native.fence import Fence
 
 import moonpool
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BATCH = 250
+FENCE = Fence()
 
 
 @dataclass
@@ -42,18 +44,33 @@ class Report:
 
 def outcome(pool: moonpool.Pool, kernel: moonpool.Kernel, case: kernelgen.Case) -> list[Any]:
     """Return what a call gives: its error, or its results and what it wrote."""
-    args = case.fresh()
+    FENCE.clear()
+    args = FENCE.copies(case.args)
+    where = None if case.where is None else FENCE.copy(case.where)
     found: Any = None
     try:
-        if case.form == "map":
-            found = pool.map(kernel, *args, where=case.where, dtype=case.dtype, timeout=60)
-        else:
+        if case.form == "run":
             pool.run(kernel, case.extent, *args, timeout=60)
+        elif case.dtype is not None and case.seed % 4 == 1:
+            out = _outputs(case)
+            found = pool.map(kernel, *args, where=where, out=out, timeout=60)
+        else:
+            found = pool.map(kernel, *args, where=where, dtype=case.dtype, timeout=60)
     except moonpool.LuaError as error:
         # What `run` has written before an error is for nobody.
-        return [type(error).__name__, str(error)]
+        return [type(error).__name__, str(error), FENCE.is_whole()]
     results = found if isinstance(found, tuple) else (found,)
-    return [_bits(value) for value in (*results, *args)]
+    return [*(_bits(value) for value in (*results, *args)), FENCE.is_whole()]
+
+
+def _outputs(case: kernelgen.Case) -> Any:
+    """Return outputs of the dtypes that are asked for, all but the first one strided."""
+    shape = np.broadcast_shapes(*(a.shape for a in case.args if isinstance(a, np.ndarray)))
+    dtypes = case.dtype if isinstance(case.dtype, tuple) else (case.dtype,)
+    wide = (*shape[:-1], 2 * shape[-1])
+    outs = [np.zeros(shape, dtypes[0]), *(np.zeros(wide, one)[..., ::2] for one in dtypes[1:])]
+    outs = [FENCE.copy(out) for out in outs]
+    return outs[0] if len(outs) == 1 else tuple(outs)
 
 
 def _bits(value: Any) -> Any:

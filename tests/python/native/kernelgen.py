@@ -65,10 +65,6 @@ class Case:
     where: np.ndarray | None = None
     dtype: Any = None
 
-    def fresh(self) -> tuple[Any, ...]:
-        """Return the arguments, arrays copied: `run` writes to them."""
-        return tuple(arg.copy() if isinstance(arg, np.ndarray) else arg for arg in self.args)
-
 
 @dataclass(frozen=True)
 class _Table:
