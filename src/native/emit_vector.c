@@ -9,41 +9,13 @@ static const char *item_address(mp_emit *e, int operand, mp_layout layout,
 {
     const char *offset = "0";
     if (layout == MP_LAYOUT_PACKED)
-        offset = mp__emit_let(e, "mul i64 %%i, %d", mp_dtype_size(dtype));
+        offset = mp__emit_let(e, "mul i64 %s, %d", mp__emit_row(e),
+                              mp_dtype_size(dtype));
     else if (layout == MP_LAYOUT_STRIDED)
-        offset = mp__emit_let(e, "mul i64 %%i, %%step%d", operand);
+        offset =
+            mp__emit_let(e, "mul i64 %s, %%step%d", mp__emit_row(e), operand);
     return mp__emit_let(e, "getelementptr i8, ptr %%at%d, i64 %s", operand,
                         offset);
-}
-
-/* The bytes that %left items of a dtype have. */
-static const char *left_bytes(mp_emit *e, mp_dtype dtype)
-{
-    return mp__emit_let(e, "mul i64 %%left, %d", mp_dtype_size(dtype));
-}
-
-static void copy(mp_emit *e, const char *to, const char *from, const char *size)
-{
-    mp__emit_declare(e,
-                     "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)");
-    mp__emit_line(e,
-                  "call void @llvm.memcpy.p0.p0.i64(ptr %s, ptr %s, i64 %s, "
-                  "i1 false)",
-                  to, from, size);
-}
-
-/* A vector of the last items: where none are left, it repeats the first one,
- * which brings up nothing that it does not do itself. */
-static const char *load_rest(mp_emit *e, const char *from, mp_dtype dtype)
-{
-    const char *element = mp__emit_raw_type(e, dtype, false);
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    const char *first =
-        mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
-    const char *filled = mp__emit_splat(e, element, first);
-    mp__emit_line(e, "store %s %s, ptr %%room, align 1", type, filled);
-    copy(e, "%room", from, left_bytes(e, dtype));
-    return mp__emit_let(e, "load %s, ptr %%room, align 1", type);
 }
 
 static bool is_element(const mp_emit *e, const mp_node *node, mp_layout layout)
@@ -61,11 +33,9 @@ static void load_packed(mp_emit *e, const mp_node *node, const char *name,
     int param = node->as.index;
     mp_dtype dtype = e->spec->params[param].dtype;
     const char *type = mp__emit_raw_type(e, dtype, true);
-    const char *from =
-        item_address(e, mp__emit_operand(e, param), MP_LAYOUT_PACKED, dtype);
-    const char *value =
-        rest ? load_rest(e, from, dtype)
-             : mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
+    int operand = mp__emit_operand(e, param);
+    const char *value = rest ? mp__emit_load_rest(e, operand, dtype, "%left")
+                             : mp__emit_load_whole(e, operand, dtype);
     mp__emit_line(e, "%%%s%d = bitcast %s %s to %s", name, node->id, type,
                   value, type);
 }
@@ -155,7 +125,7 @@ static void find_lanes(mp_emit *e)
     each_packed(e, "r", true);
     const char *left = mp__emit_splat(e, "i64", "%left");
     const char *some =
-        mp__emit_let(e, "icmp slt %s %s, %s", ints, mp__emit_iota(e), left);
+        mp__emit_let(e, "icmp slt %s %s, %s", ints, mp__emit_items(e), left);
     some = mp__emit_of_bits(e, some, true);
     mp__emit_jump(e, "items");
     mp__emit_label(e, "items");
@@ -261,8 +231,7 @@ static void store_packed(mp_emit *e, const char *raw, const char *to,
     } else {
         mp__emit_line(e, "store %s %s, ptr %%room, align 1", type, raw);
         const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
-        left = mp__emit_let(e, "mul i64 %s, %d", left, mp_dtype_size(dtype));
-        copy(e, to, "%room", left);
+        mp__emit_copy(e, to, "%room", left, dtype);
     }
     mp__emit_jump(e, done);
     mp__emit_label(e, done);
@@ -312,7 +281,7 @@ static const char *lanes_left(mp_emit *e)
     const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
     left = mp__emit_splat(e, "i64", left);
     return mp__emit_let(e, "icmp slt %s %s, %s",
-                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_iota(e),
+                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_items(e),
                         left);
 }
 

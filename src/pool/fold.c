@@ -4,13 +4,21 @@
 #include "buffer/view.h"
 #include "pool/combine.h"
 
-/* A fold is cut into at most so many blocks, and a long one into blocks of at
- * least so many elements. Both depend on nothing but the fold's length, so
- * the order of combination does too. */
-#define MOST_BLOCKS 4096
-#define LEAST_BLOCK 1024
-/* A short fold is cut into so many blocks: its kernel may be slow. */
-#define FEW_BLOCKS 64
+/* A fold is cut into so many blocks, but that those of a longer fold are no
+ * shorter than the row before allows. This depends on nothing but the fold's
+ * length, so the order of combination does too. The kernel of a short fold may
+ * be slow: there should be some blocks for each worker. Where a long one only
+ * waits for memory, a block of less than a quarter of a megabyte has not got
+ * it flowing when it ends. */
+static const struct {
+    int64_t nblocks, most; /* elements a block */
+} cuts[] = {
+    {64, 4096},
+    {256, 32768},
+    {4096, INT64_MAX},
+};
+
+#define LONG_BLOCK 1024
 
 /* Rounded up. An array that repeats one element may have 2^63 - 1 of them. */
 static int64_t divide_up(int64_t length, int64_t by)
@@ -18,13 +26,19 @@ static int64_t divide_up(int64_t length, int64_t by)
     return length / by + (length % by != 0);
 }
 
+/* Long blocks have whole vectors only, but for the last one. */
 static int64_t block_size(int64_t length)
 {
-    int64_t few = divide_up(length, FEW_BLOCKS);
-    if (few <= LEAST_BLOCK)
-        return few < 1 ? 1 : few;
-    int64_t many = divide_up(length, MOST_BLOCKS);
-    return many < LEAST_BLOCK ? LEAST_BLOCK : many;
+    int64_t size = 1;
+    for (int k = 0;; k++) {
+        int64_t wanted = divide_up(length, cuts[k].nblocks);
+        if (wanted > size)
+            size = wanted;
+        if (size <= cuts[k].most)
+            break;
+        size = cuts[k].most;
+    }
+    return size < LONG_BLOCK ? size : divide_up(size, MP_LANES) * MP_LANES;
 }
 
 static mp_status broadcast(const mp_reduce_spec *spec, mp_shape *shape,
@@ -107,7 +121,9 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
     fold->block = whole ? fold->length : block_size(fold->length);
     fold->nblocks =
         whole || fold->length == 0 ? 1 : divide_up(fold->length, fold->block);
-    fold->lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
+    bool lanes = mp__combine_is_operator(spec->combine);
+    fold->lanes = lanes ? MP_LANES : 1;
+    fold->streams = lanes ? MP_STREAMS : 1;
     return MP_OK;
 }
 

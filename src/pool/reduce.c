@@ -68,8 +68,10 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
     take_accumulators(L, base, r->naccs, accs);
 }
 
-/* Elements lo to hi of the flat space, into the lanes. [-0, +0, e] */
-static void fold_range(lua_State *L, session *s, int64_t lo, int64_t hi)
+/* Elements lo to hi of the flat space, a stream, into its lanes.
+ * [-0, +0, e] */
+static void fold_stream(lua_State *L, session *s, int64_t stream, int64_t lo,
+                        int64_t hi)
 {
     const mp_reduce_job *r = s->reduce;
     const mp_loop *loop = &r->loop;
@@ -83,7 +85,7 @@ static void fold_range(lua_State *L, session *s, int64_t lo, int64_t hi)
             count = hi - i;
         memcpy(s->at, cursor.at, (size_t)loop->noperands * sizeof *s->at);
         for (int64_t n = 0; n < count; n++, i++) {
-            int64_t lane = r->fold.lanes == 1 ? 0 : (i - lo) % MP_LANES;
+            int64_t lane = mp__fold_lane(&r->fold, stream, i - lo);
             s->chunks.at = i;
             random->item = (uint64_t)i;
             fold_element(L, s, &s->lanes[lane * r->naccs]);
@@ -106,7 +108,9 @@ static void fold_block(lua_State *L, session *s, int64_t item)
         lanes = 1;
     for (int64_t lane = 0; lane < lanes; lane++)
         memcpy(&s->lanes[lane * r->naccs], r->init, group);
-    fold_range(L, s, lo, hi);
+    for (int64_t k = 0; k < fold->streams; k++)
+        fold_stream(L, s, k, lo + mp__fold_stream(fold, hi - lo, k),
+                    lo + mp__fold_stream(fold, hi - lo, k + 1));
     mp_error err;
     if (lanes > 1 &&
         mp__combine_tree(r->combine, s->lanes, lanes, r->naccs, &err) != MP_OK)

@@ -101,7 +101,7 @@ void mp__across_spec(const mp_reduce_job *reduce, const mp_dtype *accs,
             (mp_output){.dtype = accs[k], .layout = MP_LAYOUT_PACKED};
     }
     for (int k = 0; k < reduce->job.args.count; k++)
-        (void)mp__reduce_param(reduce, k, &reduce->across.kept,
+        (void)mp__reduce_param(reduce, k, &reduce->across.kept, 1,
                                &spec->params[naccs + k]);
     spec->nparams = naccs + reduce->job.args.count;
     spec->noutputs = naccs;
@@ -274,6 +274,28 @@ static void put_row(const across_run *run, int acc, const char *row,
     }
 }
 
+/* The elements of a block, which begins at `lo`. */
+static mp_native_result fold_elements(across_run *run, int64_t lo,
+                                      int64_t length)
+{
+    const mp_reduce_job *r = run->reduce;
+    const mp_fold *fold = &r->fold;
+    mp_cursor_seek(&r->across.folded, &run->folded, lo);
+    for (int64_t stream = 0; stream < fold->streams; stream++) {
+        int64_t from = mp__fold_stream(fold, length, stream);
+        int64_t to = mp__fold_stream(fold, length, stream + 1);
+        for (int64_t j = from; j < to; j++) {
+            mp_native_result result =
+                fold_element(run, mp__fold_lane(fold, stream, j - from));
+            if (result != MP_NATIVE_DONE)
+                return result;
+            if (j + 1 < length)
+                mp_cursor_advance(&r->across.folded, &run->folded, 1);
+        }
+    }
+    return MP_NATIVE_DONE;
+}
+
 /* One block of all folds of the tile. */
 static mp_native_result fold_block(across_run *run, int64_t block)
 {
@@ -283,14 +305,9 @@ static mp_native_result fold_block(across_run *run, int64_t block)
     mp__fold_range(fold, block, &lo, &hi);
     int64_t lanes = hi - lo < fold->lanes ? hi - lo : fold->lanes;
     fill(run, lanes);
-    mp_cursor_seek(&r->across.folded, &run->folded, lo);
-    for (int64_t j = lo; j < hi; j++) {
-        mp_native_result result = fold_element(run, (j - lo) % fold->lanes);
-        if (result != MP_NATIVE_DONE)
-            return result;
-        if (j + 1 < hi)
-            mp_cursor_advance(&r->across.folded, &run->folded, 1);
-    }
+    mp_native_result result = fold_elements(run, lo, hi - lo);
+    if (result != MP_NATIVE_DONE)
+        return result;
     for (int k = 0; k < r->naccs; k++) {
         char *first = lane_of(run, k, 0);
         if (!combine_rows(run, k, first, lanes))

@@ -49,6 +49,31 @@ static void blocks_cover_the_fold(void **data)
     (void)data;
 }
 
+/* Streams follow one another, and share the lanes out: the first lanes of a
+ * short block have an element each. */
+static void streams_cover_the_block(void **data)
+{
+    mp_fold fold = {.lanes = MP_LANES, .streams = MP_STREAMS};
+    for (int64_t length = 0; length < 100; length++) {
+        int counts[MP_LANES] = {0};
+        assert_int_equal(mp__fold_stream(&fold, length, 0), 0);
+        assert_int_equal(mp__fold_stream(&fold, length, MP_STREAMS), length);
+        for (int s = 0; s < MP_STREAMS; s++) {
+            int64_t from = mp__fold_stream(&fold, length, s);
+            int64_t to = mp__fold_stream(&fold, length, s + 1);
+            assert_in_range(to - from, length / 4, (length + 3) / 4);
+            for (int64_t j = from; j < to; j++)
+                counts[mp__fold_lane(&fold, s, j - from)]++;
+        }
+        for (int lane = 0; lane < MP_LANES; lane++)
+            assert_int_equal(counts[lane] > 0, lane < length);
+    }
+    fold.lanes = fold.streams = 1;
+    assert_int_equal(mp__fold_stream(&fold, 100, 1), 100);
+    assert_int_equal(mp__fold_lane(&fold, 0, 99), 0);
+    (void)data;
+}
+
 static void folded_dimensions_come_last(void **data)
 {
     int64_t cells[24], shape[] = {2, 3, 4};
@@ -110,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_cover_the_fold),
+        cmocka_unit_test(streams_cover_the_block),
         cmocka_unit_test(folded_dimensions_come_last),
         cmocka_unit_test(smaller_arguments_are_stretched),
         cmocka_unit_test(a_scalar_array_is_a_fold_of_one),

@@ -2,19 +2,22 @@
  * elements lie. */
 #include "native_fixture.h"
 
-enum { MOST = 5000, LANES = 32 };
+enum { MOST = 5000, LANES = 32, STREAMS = 4 };
 
 #define BAD 1e300
 
-/* As SUM, with so many accumulators; items from a BAD one on fail. */
-static int32_t sum(mp_frame *f, int lanes)
+/* As SUM, with so many accumulators and streams; items from a BAD one on
+ * fail. */
+static int32_t sum(mp_frame *f, int lanes, int streams)
 {
     double factor;
     memcpy(&factor, &f->scalars[2 * lanes], sizeof factor);
     for (int64_t n = 0; n < f->count; n++) {
-        uint64_t *acc = &f->scalars[n % lanes];
+        int width = lanes / streams;
+        int64_t stream = n % streams, place = n / streams;
+        uint64_t *acc = &f->scalars[stream * width + place % width];
         double x, total;
-        memcpy(&x, f->at[0] + n * f->steps[0], sizeof x);
+        memcpy(&x, f->at[stream] + place * f->steps[0], sizeof x);
         if (x == BAD) {
             f->failed = n - n % lanes;
             return MP_NATIVE_FAILED;
@@ -29,12 +32,12 @@ static int32_t sum(mp_frame *f, int lanes)
 
 static int32_t sum_lanes(mp_frame *f)
 {
-    return sum(f, LANES);
+    return sum(f, LANES, STREAMS);
 }
 
 static int32_t sum_in_order(mp_frame *f)
 {
-    return sum(f, 1);
+    return sum(f, 1, 1);
 }
 
 #define SUM                                                                    \

@@ -1,6 +1,8 @@
 """Pool.reduce: accumulators, axes, combination, and the fixed order."""
 
 import array
+import functools
+import operator
 
 import numpy as np
 import pytest
@@ -81,6 +83,53 @@ class TestWhole:
             with moonpool.Pool(workers) as pool:
                 results |= {pool.reduce(SUM, x, init=0.0, combine=combine).hex() for _ in range(3)}
         assert len(results) == 1
+
+
+def in_order(values):
+    """Return the sum of one after the other; sum() makes up for rounding."""
+    return functools.reduce(operator.add, values, 0.0)
+
+
+def tree(values):
+    """Return the sum of neighbours first."""
+    while len(values) > 1:
+        pairs = [a + b for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = pairs + values[len(values) - len(values) % 2 :]
+    return values[0]
+
+
+def block_size(length):
+    """Return how many elements docs/architecture.md says a block has."""
+    size = -(-length // 64)
+    if size > 4096:
+        size = max(4096, -(-length // 256))
+    if size > 32768:
+        size = max(32768, -(-length // 4096))
+    return size if size < 1024 else -(-size // 32) * 32
+
+
+def documented_sum(x):
+    """Return the sum in the order that docs/architecture.md tells."""
+    sums = []
+    size = block_size(len(x))
+    for first in range(0, len(x), size):
+        block = x[first : first + size].tolist()
+        each, more = divmod(len(block), 4)
+        lengths = [each + (k < more) for k in range(4)]
+        starts = [sum(lengths[:k]) for k in range(4)]
+        streams = [block[a : a + n] for a, n in zip(starts, lengths, strict=True)]
+        lanes = [[in_order(s[k::8]) for s in streams if k < len(s)] for k in range(8)]
+        sums.append(tree([tree(lane) for lane in lanes if lane]))
+    return tree(sums)
+
+
+class TestOrder:
+    @pytest.mark.parametrize(
+        "length", [1, 3, 31, 64, 2000, 65_535, 262_145, 600_001, 1_048_577, 8_500_001]
+    )
+    def test_is_as_documented(self, pool, length):
+        x = np.random.default_rng(length).normal(size=length)
+        assert pool.reduce(SUM, x, init=0.0, combine="+").hex() == documented_sum(x).hex()
 
 
 class TestAxis:
