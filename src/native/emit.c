@@ -4,18 +4,17 @@
  *     entry:     what is the same for all items is loaded and worked out
  *     strip:     some thousand items; then the flag to stop is looked at
  *     vector:    as many items as there are lanes, from %i on
- *       fast:      the elements of a whole vector are loaded, or
- *       rest:      those of the last items
- *     items:
+ *       fast:      of a whole vector, or
+ *       rest:      of the last items; in a map these are for rest.c
+ *     items:     elements are loaded
  *     b0: ...    the kernel's blocks
  *     next:      the next vector
  *     again: done: stopped: fail:
  *     }
  *
- * The kernel is there once, for whole vectors and for the rest. In a map the
- * lanes past the last item work on a copy of the vector's first, and what
- * comes out of them is not stored; where lanes must not run, they are off by
- * %lanes. */
+ * The kernel is there once, for whole vectors and for the rest. Lanes past the
+ * last item are off by %lanes, or work on a copy of the vector's first, and
+ * what comes out of them is not stored. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -23,6 +22,7 @@
 #include "native/cost.h"
 #include "native/emit.h"
 #include "native/passes.h"
+#include "native/rest.h"
 
 /* Items from one look at the flag to the next, at most: a multiple of all
  * lanes. */
@@ -184,6 +184,7 @@ static void init(mp_emit *e, mp_func *func)
         .wanted = mp__unit_alloc(unit, nnodes * sizeof *e->wanted),
         .once = mp__unit_alloc(unit, nnodes * sizeof *e->once),
     };
+    e->whole = mp__rest_of(func->spec).noperands > 0;
     e->bits = e->lanes == 1 || func->spec->isa == MP_ISA_AVX512;
     for (int k = 0; k < func->norder; k++)
         e->blocks[k].unit = unit;

@@ -23,6 +23,7 @@ typedef struct mp_emit {
     int lanes;
     bool bits;            /* a wide boolean is <N x i1>, else <N x i64> */
     bool partial;         /* lanes may be off without a mask of the IR */
+    bool whole;           /* there are whole vectors only: see rest.h */
     int temps, labels;    /* numbers given out */
     int64_t cost;         /* of the code since the last look at the flag, ns */
     mp_writer *out;       /* where code goes just now */

@@ -151,7 +151,7 @@ void mp__emit_prologue(mp_emit *e)
     }
     /* Room for the elements of the last items, of which there are too few for
      * a vector. */
-    if (e->lanes > 1)
+    if (e->lanes > 1 && !e->whole)
         mp__emit_line(e, "%%room = alloca <%d x i64>, align 64", e->lanes);
     mp__emit_tables(e);
     mp__emit_arrays(e);

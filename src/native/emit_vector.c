@@ -65,10 +65,18 @@ static void join_packed(mp_emit *e, const char *rest)
 /* Offsets of the lanes' elements; lanes without an item have item %i's. */
 static const char *lane_offsets(mp_emit *e, int operand)
 {
+    if (e->whole)
+        return mp__write_text(e->unit, "%%off%d", operand);
     const char *type = mp__emit_type(e, MP_TYPE_INT, true);
     return mp__emit_let(e, "select %s %s, %s %%off%d, %s zeroinitializer",
                         mp__emit_vector_of(e, "i1"),
                         mp__emit_to_bits(e, "%lanes"), type, operand, type);
+}
+
+/* The lanes that have an item, as bits. */
+static const char *lane_bits(mp_emit *e)
+{
+    return mp__emit_to_bits(e, e->whole ? e->on : "%lanes");
 }
 
 static const char *load_strided(mp_emit *e, int operand, mp_dtype dtype)
@@ -79,11 +87,11 @@ static const char *load_strided(mp_emit *e, int operand, mp_dtype dtype)
         return mp__emit_let(e, "load %s, ptr %s, align 1", element, from);
     const char *helper = mp__write_text(e->unit, "gather.%s", element);
     const char *offsets = lane_offsets(e, operand);
-    return mp__emit_let(
-        e, "call %s %s(ptr %s, %s %s, %s %s)",
-        mp__emit_raw_type(e, dtype, true), mp__emit_helper(e, helper, true),
-        from, mp__emit_type(e, MP_TYPE_INT, true), offsets,
-        mp__emit_vector_of(e, "i1"), mp__emit_to_bits(e, "%lanes"));
+    return mp__emit_let(e, "call %s %s(ptr %s, %s %s, %s %s)",
+                        mp__emit_raw_type(e, dtype, true),
+                        mp__emit_helper(e, helper, true), from,
+                        mp__emit_type(e, MP_TYPE_INT, true), offsets,
+                        mp__emit_vector_of(e, "i1"), lane_bits(e));
 }
 
 /* The items that `where` selects; goes on to the next vector if there are
@@ -175,12 +183,12 @@ void mp__emit_param(mp_emit *e, const mp_node *node)
         mp__emit_core_param(e, node->as.index);
     if (p->kind == MP_PARAM_ELEMENT) {
         each = p->layout != MP_LAYOUT_SAME;
-        const char *element = mp__emit_raw_type(e, p->dtype, false);
         if (p->layout == MP_LAYOUT_STRIDED)
             e->raw[node->id] = load_strided(e, operand, p->dtype);
-        else if (!each || e->lanes == 1)
+        else if (!each || e->lanes == 1 || e->whole)
             e->raw[node->id] =
-                mp__emit_let(e, "load %s, ptr %s, align 1", element,
+                mp__emit_let(e, "load %s, ptr %s, align 1",
+                             mp__emit_raw_type(e, p->dtype, each && e->whole),
                              item_address(e, operand, p->layout, p->dtype));
     }
     bool wide = each && e->lanes > 1;
@@ -195,13 +203,14 @@ void mp__emit_elements(mp_emit *e)
     e->item = "%i";
     e->on = "true";
     e->full = "true";
-    if (e->lanes > 1) {
+    if (e->lanes > 1 && !e->whole) {
         find_lanes(e);
         e->full = "%whole";
+    }
+    if (e->lanes > 1)
         e->on = e->partial ? "%lanes"
                            : mp__emit_splat(e, e->bits ? "i1" : "i64",
                                             e->bits ? "true" : "-1");
-    }
     if (e->spec->masked)
         select_items(e);
     e->entry = e->lanes > 1 && e->partial ? e->on : NULL;
@@ -218,6 +227,10 @@ static void store_packed(mp_emit *e, const char *raw, const char *to,
                          mp_dtype dtype)
 {
     const char *type = mp__emit_raw_type(e, dtype, true);
+    if (e->whole) {
+        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+        return;
+    }
     const char *whole = mp__emit_new_label(e);
     const char *part = mp__emit_new_label(e);
     const char *done = mp__emit_new_label(e);
@@ -242,8 +255,8 @@ static void store_strided(mp_emit *e, const char *raw, const char *to,
 {
     const char *element = mp__emit_raw_type(e, dtype, false);
     const char *helper = mp__write_text(e->unit, "scatter.%s", element);
-    const char *mask = e->spec->masked ? e->on : "%lanes";
-    const char *bits = mp__emit_to_bits(e, mask);
+    const char *bits =
+        e->spec->masked ? mp__emit_to_bits(e, e->on) : lane_bits(e);
     mp__emit_line(e, "call void %s(ptr %s, %s %%off%d, %s %s, %s %s)",
                   mp__emit_helper(e, helper, true), to,
                   mp__emit_type(e, MP_TYPE_INT, true), operand,

@@ -28,6 +28,11 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options)
                                          : lanes[spec->isa];
 }
 
+mp_native_result mp_native_call(const mp_native *native, mp_frame *frame)
+{
+    return mp__rest_run(&native->rest, native->lanes, native->code, frame);
+}
+
 mp_native *mp_native_retain(mp_native *native)
 {
     /* Relaxed: who retains holds a reference already. */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "native/abi.h"
+#include "native/rest.h"
 #include "native/spec.h"
 
 /* Sets the isa and, but for a reduction, the lanes of a specialisation. */
@@ -14,10 +15,12 @@ void mp_native_fit(mp_spec *spec, const mp_native_options *options);
  * counted, and used by any number of threads at once. */
 typedef struct mp_native {
     _Atomic int references;
-    mp_native_code code; /* fixed after new; NULL: not compiled */
-    int lanes;           /* fixed after new; items at once */
-    bool loops;          /* fixed after new; code may go on for long */
-    int64_t stack;       /* fixed after new; bytes that it needs for tables */
+    /* Fixed after new; NULL: not compiled. See mp_native_call(). */
+    mp_native_code code;
+    int lanes;     /* fixed after new; items at once */
+    mp_rest rest;  /* fixed after new; where code runs whole vectors */
+    bool loops;    /* fixed after new; code may go on for long */
+    int64_t stack; /* fixed after new; bytes that it needs for tables */
     int64_t worst; /* fixed after new; ns an item may take, but for loops */
     void *handle;  /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
@@ -26,6 +29,9 @@ typedef struct mp_native {
     mp_dtype outputs[MP_MAX_ARGS];
     mp_refusal refusal; /* fixed after new; where it was refused */
 } mp_native;
+
+/* Runs the code for all items of a frame. */
+mp_native_result mp_native_call(const mp_native *native, mp_frame *frame);
 
 mp_native *mp_native_retain(mp_native *native);
 void mp_native_release(mp_native *native);

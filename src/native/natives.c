@@ -333,6 +333,7 @@ static mp_status compile(const question *q, const mp_driven *driven,
     }
     native->code = (mp_native_code)code.address;
     native->lanes = driven->spec.lanes;
+    native->rest = mp__rest_of(&driven->spec);
     native->loops = driven->loops;
     native->stack = driven->stack;
     native->worst = driven->worst;

@@ -232,8 +232,7 @@ static mp_native_result fold_element(across_run *run, int64_t lane)
             run->at[naccs + k] =
                 run->folded.at[k] + (run->kept.at[k] - kept->operands[k].data);
         run->frame.count = count;
-        mp_native_result result =
-            (mp_native_result)r->job.native->code(&run->frame);
+        mp_native_result result = mp_native_call(r->job.native, &run->frame);
         if (result != MP_NATIVE_DONE)
             return result;
         i += count;

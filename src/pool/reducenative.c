@@ -306,8 +306,7 @@ static mp_native_result fold_range(reduce_run *run, int64_t lo, int64_t hi)
         for (int k = 0; k < r->loop.noperands * streams; k++)
             run->at[k] = run->cursors[k % streams].at[k / streams];
         run->frame.count = count;
-        mp_native_result result =
-            (mp_native_result)r->job.native->code(&run->frame);
+        mp_native_result result = mp_native_call(r->job.native, &run->frame);
         if (result != MP_NATIVE_DONE)
             return result;
         left -= count;

@@ -195,7 +195,7 @@ static void note(mp_pool *pool, const mp_kernel *kernel, int64_t count,
 
 /* A map as compiled code gets it, part by part. */
 typedef struct calling {
-    mp_native_code code;
+    const mp_native *native;
     mp_row *row;
     mp_frame frame;
     int64_t part; /* items at a time */
@@ -219,7 +219,7 @@ static bool call_part(calling *c)
     mp_row *r = c->row;
     int64_t left = r->count - c->done;
     c->frame.count = left < c->part ? left : c->part;
-    c->result = (mp_native_result)c->code(&c->frame);
+    c->result = mp_native_call(c->native, &c->frame);
     c->end = mp_clock_now();
     if (c->result != MP_NATIVE_DONE) {
         c->done += c->result == MP_NATIVE_FAILED ? c->frame.failed : 0;
@@ -262,7 +262,7 @@ static bool run(shortcut *s, mp_pool *pool, mp_row *r, mp_map_spec *spec,
     /* Loops find the flag set when they look at it for the first time; what
      * has none ends by itself. */
     const int stop = s->native->loops;
-    calling c = {.code = s->native->code,
+    calling c = {.native = s->native,
                  .row = r,
                  .part = part_of(s->native, r->count),
                  .frame = {.at = r->at,

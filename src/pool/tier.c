@@ -258,7 +258,7 @@ mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err)
         int64_t done = count;
         mp_status status = MP_OK;
         run->frame.count = count;
-        switch ((mp_native_result)job->native->code(&run->frame)) {
+        switch (mp_native_call(job->native, &run->frame)) {
         case MP_NATIVE_DONE:
             break;
         case MP_NATIVE_STOPPED:
