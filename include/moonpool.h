@@ -331,6 +331,7 @@ typedef struct mp_native_options {
     int lanes;     /* items at once, a power of two up to 64; 0: what suits */
     int64_t least; /* compile when so many items, over all calls of the kernel
                       with these types, have been asked for */
+    bool known;    /* MP_REFUSED in place of compiling: it would take long */
 } mp_native_options;
 
 /* Fills in the defaults: the host's instructions, compiled at once. */
@@ -444,6 +445,11 @@ MP_API mp_status mp_map_probe(mp_pool *pool, const mp_map_spec *spec,
 MP_API mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec,
                               int *nouts, mp_dtype *dtypes, mp_refusal *refusal,
                               mp_error *err);
+
+/* Likewise, where it has been found out before or there is nothing to find out;
+ * else false. Takes no time. */
+MP_API bool mp_map_types_known(mp_pool *pool, const mp_map_spec *spec,
+                               int *nouts, mp_dtype *dtypes);
 
 /* The form that a kernel has after a pass, for the types of a map: whether its
  * inputs are arrays, of which dtypes, and what values there are. Of a kernel

@@ -22,7 +22,7 @@ static int read_extent(PyObject *tuple, mp_shape *out)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* run_start(kernel, extent, inputs, timeout, owner) */
+/* run_start(kernel, extent, inputs, timeout, owner, known) */
 PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
                         Py_ssize_t nargs)
 {
@@ -31,8 +31,9 @@ PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
     mp_arg values[MP_MAX_ARGS];
     mp_run_spec spec = {.args = values};
     mpy_operands *inputs;
-    mpy_launching l = {.spec = {.run = &spec}};
-    if (mpy_launch_count(nargs, 5) < 0 ||
+    mpy_launching l = {.spec = {.run = &spec},
+                       .known = nargs > 5 && args[5] == Py_True};
+    if (mpy_launch_count(nargs, 6) < 0 ||
         (spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
         read_extent(args[1], &spec.extent) < 0 ||
         (inputs = mpy_operands_of(state, args[2])) == NULL ||

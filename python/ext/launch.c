@@ -59,6 +59,27 @@ static bool is_compiled(mpy_sort sort)
            sort == MPY_SORT_REDUCE;
 }
 
+/* Before a job with an owner is started. */
+static int bind(mpy_job *job)
+{
+    /* Ctrl-C may come as soon as Python code runs again, and then this is all
+     * that the owner knows of the job. */
+    if (PyObject_SetAttrString(job->owner, "_job", (PyObject *)job) < 0)
+        return -1;
+    job->queued = true;
+    Py_INCREF((PyObject *)job);
+    return 0;
+}
+
+/* Where it could not be. */
+static int unbind(mpy_job *job)
+{
+    job->queued = false;
+    Py_DECREF((PyObject *)job);
+    return PyObject_SetAttrString(job->owner, "_job", Py_None);
+}
+
+/* 1: it has been started; 0: it is put off; -1: an exception. */
 static int start(mpy_job *job, mpy_launching *l)
 {
     mpy_pool *pool = job->pool;
@@ -69,19 +90,14 @@ static int start(mpy_job *job, mpy_launching *l)
     l->options.notify = job->owner != NULL;
     l->options.lazy_deadline = job->owner != NULL;
     l->options.tag = (uintptr_t)job;
-    if (job->owner != NULL) {
-        /* Ctrl-C may come as soon as Python code runs again, and then this is
-         * all that the owner knows of the job. */
-        if (PyObject_SetAttrString(job->owner, "_job", (PyObject *)job) < 0)
-            return -1;
-        job->queued = true;
-        Py_INCREF((PyObject *)job);
-    }
+    if (job->owner != NULL && bind(job) < 0)
+        return -1;
     mpy_compiling compiling;
     bool compiles = pool->native != MPY_NATIVE_OFF && is_compiled(job->sort);
     if (compiles) {
         mpy_compile_begin(&compiling, job->state, (mpy_native)pool->native,
                           (mp_isa)pool->isa);
+        compiling.options.known = l->known;
         l->options.native = &compiling.options;
     }
     mpy_unlocked(launch_body, l);
@@ -91,14 +107,13 @@ static int start(mpy_job *job, mpy_launching *l)
         /* The pool was cancelled while the job was on its way into it. */
         if (pool->cancelled)
             mp_job_stop(job->job, MP_CANCELLED);
+        return 1;
+    }
+    if (job->queued && unbind(job) < 0)
+        return -1;
+    /* What is refused is put off as well: who waits for the end is told. */
+    if (l->known && l->status == MP_REFUSED)
         return 0;
-    }
-    if (job->queued) {
-        job->queued = false;
-        Py_DECREF((PyObject *)job);
-        if (PyObject_SetAttrString(job->owner, "_job", Py_None) < 0)
-            return -1;
-    }
     if (!compiles || !mpy_compile_raised(&compiling))
         mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
     return -1;
@@ -117,11 +132,12 @@ static int warn(mpy_job *job)
 
 PyObject *mpy_launch(mpy_job *job, mpy_launching *l)
 {
-    if (start(job, l) == 0 && warn(job) == 0)
+    int started = start(job, l);
+    if (started > 0 && warn(job) == 0)
         return (PyObject *)job;
     mpy_job_release(job);
     Py_DECREF((PyObject *)job);
-    return NULL;
+    return started == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 int mpy_launch_count(Py_ssize_t nargs, Py_ssize_t wanted)

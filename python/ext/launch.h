@@ -15,14 +15,15 @@ typedef struct mpy_launching {
         const mp_call_spec *call;
     } spec;
     mp_job_options options;
+    bool known; /* put it off in place of compiling anything */
     mp_job *job;
     mp_status status;
     mp_error err;
 } mpy_launching;
 
-/* Starts `job` and returns it, or lets go of it and returns NULL. The caller
- * sees to it that nobody deals with the completion of a job with an owner
- * before this has returned. */
+/* Starts `job` and returns it, or lets go of it and returns NULL; or None where
+ * it is put off. The caller sees to it that nobody deals with the completion of
+ * a job with an owner before this has returned. */
 PyObject *mpy_launch(mpy_job *job, mpy_launching *l);
 
 /* TypeError where a method did not get `wanted` arguments. */

@@ -60,18 +60,18 @@ static int fill_map(map_frame *frame, mpy_state *state, PyObject *kernel,
     return frame->outs == NULL ? -1 : 0;
 }
 
-/* Starts a map or a probe; NULL with an exception. */
+/* Starts a map or a probe, as mpy_launch() does. */
 static mpy_job *start_map(mpy_pool *pool, mpy_sort sort, map_frame *frame,
                           PyObject *kernel, mpy_operands *inputs,
                           mpy_operands *where, mpy_operands *outs,
-                          mp_job_options options, PyObject *owner)
+                          mpy_launching *l, PyObject *owner)
 {
-    mpy_launching l = {.spec = {.map = &frame->spec}, .options = options};
+    l->spec.map = &frame->spec;
     mpy_job *job = mpy_job_new(pool, sort, kernel, owner);
     if (job == NULL)
         return NULL;
     mpy_job_take(job, inputs, where, outs);
-    return (mpy_job *)mpy_launch(job, &l);
+    return (mpy_job *)mpy_launch(job, l);
 }
 
 /* The operands of a map() in one call. */
@@ -106,10 +106,10 @@ static int map_now(mpy_pool *pool, PyObject *kernel, const map_operands *with,
         return -1;
     if (fill_map(&frame, pool->state, kernel, with->inputs, with->where,
                  with->outs) == 0) {
+        mpy_launching l = {.options = {.timeout = timeout}};
         frame.spec.first = first;
         job = start_map(pool, MPY_SORT_MAP, &frame, kernel, with->inputs,
-                        with->where, with->outs,
-                        (mp_job_options){.timeout = timeout}, NULL);
+                        with->where, with->outs, &l, NULL);
     }
     PyMem_Free(frame.outs);
     int result = -1;
@@ -161,20 +161,21 @@ int mpy_start_map_into(mpy_pool *pool, PyObject *const *args, Py_ssize_t nargs,
     return result < 0 ? -1 : 1;
 }
 
-/* map_start(kernel, inputs, where, outs, open, first, timeout, owner, after) */
+/* map_start(kernel, inputs, where, outs, open, first, timeout, owner, after,
+ * known) */
 PyObject *mpy_start_map(PyObject *object, PyObject *const *args,
                         Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
     mpy_operands *inputs, *where, *outs;
-    mp_job_options options = {0};
-    if (mpy_launch_count(nargs, 9) < 0 ||
+    mpy_launching l = {.known = nargs > 9 && args[9] == Py_True};
+    if (mpy_launch_count(nargs, 10) < 0 ||
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         (outs = mpy_operands_of(state, args[3])) == NULL ||
-        mpy_wait_seconds(args[6], &options.timeout) < 0 ||
-        mpy_job_of(state, args[8], &options.after) < 0)
+        mpy_wait_seconds(args[6], &l.options.timeout) < 0 ||
+        mpy_job_of(state, args[8], &l.options.after) < 0)
         return NULL;
     uint64_t open = PyLong_AsUnsignedLongLong(args[4]);
     int64_t first = PyLong_AsLongLong(args[5]);
@@ -186,7 +187,7 @@ PyObject *mpy_start_map(PyObject *object, PyObject *const *args,
         frame.spec.open = open;
         frame.spec.first = first;
         job = start_map(pool, MPY_SORT_MAP, &frame, args[0], inputs, where,
-                        outs, options, args[7]);
+                        outs, &l, args[7]);
     }
     PyMem_Free(frame.outs);
     return (PyObject *)job;
@@ -199,18 +200,18 @@ PyObject *mpy_start_probe(PyObject *object, PyObject *const *args,
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
     mpy_operands *inputs, *where, *outs;
-    mp_job_options options = {0};
+    mpy_launching l = {.known = false};
     if (mpy_launch_count(nargs, 6) < 0 ||
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &where) < 0 ||
         mpy_launch_optional(state, args[3], &outs) < 0 ||
-        mpy_wait_seconds(args[4], &options.timeout) < 0)
+        mpy_wait_seconds(args[4], &l.options.timeout) < 0)
         return NULL;
     map_frame frame;
     mpy_job *job = NULL;
     if (fill_map(&frame, state, args[0], inputs, where, outs) == 0)
         job = start_map(pool, MPY_SORT_PROBE, &frame, args[0], inputs, where,
-                        outs, options, args[5]);
+                        outs, &l, args[5]);
     PyMem_Free(frame.outs);
     return (PyObject *)job;
 }

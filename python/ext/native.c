@@ -28,7 +28,9 @@ typedef struct asking {
     mp_pool *pool;
     mp_map_spec spec;
     mp_arg args[MP_MAX_ARGS];
+    bool known; /* nothing is to be found out that takes long */
     int nouts;
+    bool put_off;
     mp_dtype dtypes[MP_MAX_ARGS];
     mp_refusal refusal;
     mp_status status;
@@ -38,15 +40,16 @@ typedef struct asking {
 static void ask(void *ud)
 {
     asking *a = ud;
-    a->status = mp_map_types(a->pool, &a->spec, &a->nouts, a->dtypes,
-                             &a->refusal, &a->err);
+    if (!a->known)
+        a->status = mp_map_types(a->pool, &a->spec, &a->nouts, a->dtypes,
+                                 &a->refusal, &a->err);
+    else if (!mp_map_types_known(a->pool, &a->spec, &a->nouts, a->dtypes))
+        a->put_off = true;
 }
 
 static PyObject *codes_object(const asking *a)
 {
     char codes[MP_MAX_ARGS];
-    if (a->nouts <= 0)
-        Py_RETURN_NONE;
     for (int k = 0; k < a->nouts; k++) {
         mp_dtype dtype = a->dtypes[k];
         codes[k] = 'd';
@@ -55,7 +58,7 @@ static PyObject *codes_object(const asking *a)
         else if (dtype < MP_FLOAT16)
             codes[k] = 'q';
     }
-    return PyUnicode_FromStringAndSize(codes, a->nouts);
+    return PyUnicode_FromStringAndSize(codes, a->nouts > 0 ? a->nouts : 0);
 }
 
 PyObject *mpy_native_types(PyObject *object, PyObject *const *args,
@@ -64,14 +67,14 @@ PyObject *mpy_native_types(PyObject *object, PyObject *const *args,
     mpy_pool *pool = (mpy_pool *)object;
     mpy_state *state = pool->state;
     mpy_operands *inputs, *vectors;
-    asking a = {.pool = pool->pool};
-    if (mpy_launch_count(nargs, 3) < 0 ||
+    asking a = {.pool = pool->pool, .known = nargs > 3 && args[3] == Py_True};
+    if (mpy_launch_count(nargs, 4) < 0 ||
         (a.spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
         (inputs = mpy_operands_of(state, args[1])) == NULL ||
         mpy_launch_optional(state, args[2], &vectors) < 0)
         return NULL;
     if (pool->pool == NULL)
-        Py_RETURN_NONE;
+        return PyUnicode_FromString("");
     mp_view *outs = vectors != NULL ? mpy_operands_views(vectors) : NULL;
     if (vectors != NULL && outs == NULL)
         return NULL;
@@ -80,19 +83,18 @@ PyObject *mpy_native_types(PyObject *object, PyObject *const *args,
     a.spec.args = a.args;
     a.spec.nouts = vectors != NULL ? (int)vectors->count : 0;
     a.spec.outs = outs;
-    /* Until it returns nobody may free the pool or the views. */
-    mpy_use use;
-    if (mpy_pool_enter(pool, &use) < 0) {
-        PyMem_Free(outs);
-        return NULL;
-    }
+    /* Until it returns nobody may free the views; nor the pool, which the call
+     * has been counted into, and which may be closed by now. */
     mpy_operands_lock(inputs);
     mpy_unlocked(ask, &a);
     mpy_operands_unlock(inputs);
-    mpy_pool_leave(pool, &use);
     PyMem_Free(outs);
     /* The probe of a kernel that has to be compiled would be in vain. */
-    if (a.status == MP_OK && a.nouts < 0 && pool->native == MPY_NATIVE_REQUIRED)
+    bool refused = a.status == MP_OK && !a.put_off && a.nouts < 0 &&
+                   pool->native == MPY_NATIVE_REQUIRED;
+    if (a.put_off || (a.known && refused))
+        Py_RETURN_NONE;
+    if (refused)
         a.status = mp_refusal_error(&a.refusal, a.spec.kernel, &a.err);
     if (a.status == MP_OK)
         return codes_object(&a);
@@ -340,7 +342,8 @@ int mpy_native_warn(mpy_job *job)
     if (module == NULL)
         return -1;
     PyObject *result = PyObject_CallMethod(
-        module, "warn_interpreted", "ON", job->kernel, refusal_object(refusal));
+        module, "warn_interpreted", "ONO", job->kernel, refusal_object(refusal),
+        job->owner != NULL ? job->owner : Py_None);
     Py_DECREF(module);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;

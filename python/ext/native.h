@@ -4,10 +4,10 @@
 
 #include "job.h"
 
-/* Pool.map_types(kernel, inputs, vectors): the codes of what the kernel
- * returns,
- * '?', 'q' and 'd', or None where inference does not tell. `vectors` are the
- * outputs with core dimensions, or None for a kernel without a signature. */
+/* Pool.map_types(kernel, inputs, vectors, known): the codes of what the kernel
+ * returns, '?', 'q' and 'd', or "" where inference does not tell. `vectors` are
+ * the outputs with core dimensions, or None for a kernel without a signature.
+ * With `known` it is None where that would take long, or raise. */
 PyObject *mpy_native_types(PyObject *pool, PyObject *const *args,
                            Py_ssize_t nargs);
 

@@ -101,15 +101,16 @@ static int fill_reduce(reduce_frame *frame, mpy_state *state,
     return 0;
 }
 
-/* reduce_start(kernel, inputs, init, combine, axes, timeout, owner) */
+/* reduce_start(kernel, inputs, init, combine, axes, timeout, owner, known) */
 PyObject *mpy_start_reduce(PyObject *object, PyObject *const *args,
                            Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
     reduce_frame frame;
     mpy_operands *inputs;
-    mpy_launching l = {.spec = {.reduce = &frame.spec}};
-    if (mpy_launch_count(nargs, 7) < 0 ||
+    mpy_launching l = {.spec = {.reduce = &frame.spec},
+                       .known = nargs > 7 && args[7] == Py_True};
+    if (mpy_launch_count(nargs, 8) < 0 ||
         fill_reduce(&frame, pool->state, args, &inputs) < 0 ||
         mpy_wait_seconds(args[5], &l.options.timeout) < 0)
         return NULL;

@@ -1,4 +1,8 @@
-"""Completion: the thread of a pool that finishes its futures."""
+"""Completion: the thread of a pool that finishes its futures.
+
+Another one, which is there only as long as it is needed, starts what has to be
+compiled: neither who calls nor who waits for an ended job is to wait for LLVM.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from moonpool._condition import Thread
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 # sleeps otherwise; in seconds.
 _SHOWING = 0.1
 _SLEEPING = 5.0
+# How long the starter waits where it has nothing to do, but may not end.
+_IDLING = 0.01
 # How long the interpreter's exit waits for a pool, in seconds.
 _AT_EXIT = 5.0
 
@@ -42,6 +49,10 @@ class Completions:
         self._closing = False
         self._orphan = False
         self._showing = 0
+        # Futures that the starter has to go on with, and is at.
+        self._waiting: deque[Future[Any]] = deque()
+        self._started: set[Future[Any]] = set()
+        self._starter: threading.Thread | None = None
         _live.add(self)
 
     def add(self, future: Future[Any]) -> None:
@@ -65,19 +76,50 @@ class Completions:
         if self._closing:
             self.core.wake()
 
+    def put_off(self, future: Future[Any]) -> None:
+        """Have the starter take the next step of a future."""
+        try:
+            with self._lock:
+                self._waiting.append(future)
+                if self._starter is None:
+                    thread = Thread(target=self._start, name="moonpool starter", daemon=True)
+                    thread.start()
+                    self._starter = thread
+        except RuntimeError:
+            # No thread can be had: the interpreter exits, or there are too many.
+            if self.recall(future):
+                future.advance()
+
+    def recall(self, future: Future[Any]) -> bool:
+        """Take a future back from the starter; False where it does not wait."""
+        with self._lock:
+            if future not in self._waiting:
+                return False
+            self._waiting.remove(future)
+            return True
+
+    def is_started(self, future: Future[Any]) -> bool:
+        """Return whether the starter is at a future."""
+        return future in self._started
+
     def pump(self, future: Future[Any], timeout: float | None) -> None:
         """Do the thread's work until `future` is done, when called on it.
 
         A callback may so wait for another future without a deadlock.
         """
-        if threading.current_thread() is not self._thread:
+        thread = threading.current_thread()
+        if thread is self._starter:
+            serve = self._start_next
+        elif thread is self._thread:
+            serve = self._serve
+        else:
             return
         until = None if timeout is None else time.monotonic() + timeout
         while not future.done():
             left = _SLEEPING if until is None else until - time.monotonic()
             if left <= 0:
                 return
-            self._serve(min(left, _SLEEPING))
+            serve(min(left, _SLEEPING))
 
     def close(self, *, cancel: bool) -> None:
         """End what is in flight, then the thread, then the workers."""
@@ -92,6 +134,9 @@ class Completions:
             while self._inflight:
                 self._serve(_SLEEPING)
         elif thread is not None:
+            if self._starter is threading.current_thread():
+                while self._inflight:
+                    self._start_next(_SLEEPING)
             self._join(thread, None)
         self.core.free(-1.0)
 
@@ -120,7 +165,9 @@ class Completions:
     def abandon(self) -> None:
         """Forget everything, in the child of a fork."""
         self._lock = threading.RLock()
-        self._thread = None
+        self._thread = self._starter = None
+        self._waiting.clear()
+        self._started.clear()
         lost, self._inflight = self._inflight, set()
         self.core.abandon()
         for future in lost:
@@ -152,6 +199,32 @@ class Completions:
                 _log.exception("a future could not be finished")
         if self._orphan:
             self.core.free(-1.0)
+
+    def _start(self) -> None:
+        while True:
+            with self._lock:
+                if self._starter is not threading.current_thread():
+                    return
+                if not self._waiting:
+                    self._starter = None
+                    return
+            self._start_next(0)
+
+    def _start_next(self, seconds: float) -> None:
+        """Go on with the next future that was put off, or wait for one a little."""
+        with self._lock:
+            future = self._waiting.popleft() if self._waiting else None
+            if future is not None:
+                self._started.add(future)
+        if future is None:
+            time.sleep(min(seconds, _IDLING))
+            return
+        try:
+            future.advance()
+        except Exception as error:
+            future.fail(error)
+        finally:
+            self._started.discard(future)
 
     def _serve(self, seconds: float) -> None:
         """Finish the next job that ends within `seconds`."""

@@ -95,7 +95,7 @@ class Pool:
     def stats(self, worker: int, /) -> tuple[int, int, int, float, int, int, int]: ...
     def trace(self, worker: int, /) -> list[tuple[int, str, int, int, bool, float, float]]: ...
     def map_types(
-        self, kernel: Kernel, inputs: Operands, vectors: Operands | None, /
+        self, kernel: Kernel, inputs: Operands, vectors: Operands | None, known: bool, /
     ) -> str | None: ...
     def map(
         self, kernel: Kernel, args: tuple[Any, ...], out: Any, where: Any, timeout: float, /
@@ -111,8 +111,9 @@ class Pool:
         timeout: float,
         owner: Any,
         after: Job | None,
+        known: bool,
         /,
-    ) -> Job: ...
+    ) -> Job | None: ...
     def map_probe(
         self,
         kernel: Kernel,
@@ -130,8 +131,9 @@ class Pool:
         inputs: Operands,
         timeout: float,
         owner: Any,
+        known: bool,
         /,
-    ) -> Job: ...
+    ) -> Job | None: ...
     def reduce_start(
         self,
         kernel: Kernel,
@@ -141,8 +143,9 @@ class Pool:
         axes: tuple[int, ...] | None,
         timeout: float,
         owner: Any,
+        known: bool,
         /,
-    ) -> Job: ...
+    ) -> Job | None: ...
     def call_start(
         self,
         kernel: Kernel,

@@ -9,6 +9,7 @@ from concurrent.futures import Future as _Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moonpool._condition import Condition
+from moonpool._native import find_caller
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,6 +42,8 @@ class Future(_Future[T]):
         self._job: Job | None = None
         self._visit: Visit | None = None
         self._stopped = False
+        # Where a call that was put off was made: file, line and module.
+        self.caller: tuple[str, int, str] | None = None
         self._noted = False
         # Held while the call takes a step, and by who wants to stop it.
         self._turn = threading.RLock()
@@ -56,12 +59,19 @@ class Future(_Future[T]):
         bool
             False if the call had ended before.
         """
-        with self._turn:
-            if self.done():
-                return self.cancelled()
-            self._stopped = True
-            if self._job is not None:
-                self._job.stop()
+        if self.done():
+            return self.cancelled()
+        self._stopped = True
+        recalled = False
+        # In the midst of a step that takes long it is seen at the end of that.
+        if not self._completions.is_started(self):
+            with self._turn:
+                if self._job is not None:
+                    self._job.stop()
+                else:
+                    recalled = self._completions.recall(self)
+        if recalled:
+            self.advance()
         # The completion thread gives the buffers back and tells the callbacks.
         self._completions.pump(self, _PATIENCE)
         with self._condition:
@@ -108,12 +118,16 @@ class Future(_Future[T]):
             with self._turn:
                 self._steps = steps
                 try:
-                    self._job = next(steps)
+                    self._job = job = next(steps)
                 finally:
                     if self._visit is not None:
                         self._visit.unbind()
+            if job is None:
+                self.caller = find_caller()
+                self._completions.put_off(self)
         except BaseException:
-            if self._job is None:
+            self._completions.recall(self)
+            if self._job is None and not self._completions.is_started(self):
                 steps.close()
                 self.release()
             else:
@@ -133,12 +147,13 @@ class Future(_Future[T]):
             self._visit.release()
 
     def advance(self) -> None:
-        """Take the next step: the job of the last one has ended."""
+        """Take the next step: the job of the last one has ended, or it was put off."""
         steps = self._steps
         if steps is None:
             return
         try:
-            self._step(steps)
+            if self._step(steps) is None:
+                self._completions.put_off(self)
         except StopIteration as stop:
             self._settle(stop.value, None)
         except BaseException as error:
@@ -146,9 +161,14 @@ class Future(_Future[T]):
 
     def report(self) -> None:
         """Show progress."""
-        with self._turn:
-            if self._bar is not None and self._job is not None:
+        # It is not waited for: a step may take long.
+        if self._bar is None or not self._turn.acquire(blocking=False):
+            return
+        try:
+            if self._job is not None:
                 self._bar.show(self._job)
+        finally:
+            self._turn.release()
 
     def fail(self, error: Exception) -> None:
         """End with `error`, which came up while the call was being finished."""
@@ -183,7 +203,7 @@ class Future(_Future[T]):
                 RuntimeError("the process was forked: the call goes on in the parent only")
             )
 
-    def _step(self, steps: Steps) -> None:
+    def _step(self, steps: Steps) -> Job | None:
         with self._turn:
             self._job = None
             visit = self._visit
@@ -193,15 +213,22 @@ class Future(_Future[T]):
                 if self._stopped:
                     steps.close()
                     raise CancelledError
-                self._job = next(steps)
+                self._job = job = next(steps)
+                self._stop_late(job)
             finally:
                 if visit is not None:
                     visit.unbind()
+        return job
+
+    def _stop_late(self, job: Job | None) -> None:
+        """Stop a job that was started while the call was cancelled."""
+        if self._stopped and job is not None:
+            job.stop()
 
     def _become_cancelled(self) -> bool:
         if not super().cancel():
             return False
-        with self._turn:
+        with self._condition:
             first, self._noted = not self._noted, True
         if first:
             # concurrent.futures.wait() counts it as done only after this.

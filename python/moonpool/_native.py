@@ -88,7 +88,7 @@ def link(code: bytes) -> tuple[int, object]:
     return linked.address, linked
 
 
-# Taken locks, one a thread that compiles: it is released at its end.
+# Taken locks, one a thread that compiles: released at the end of that.
 _working: list[_thread.LockType] = []
 # Set when the interpreter's exit begins, which waits so long for each of them,
 # in seconds.
@@ -108,6 +108,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_working.clear)
 
 
+def _noted(call: Callable[[], T]) -> T:
+    """Call the compiler such that the interpreter's exit waits for its end."""
+    done = _thread.allocate_lock()
+    done.acquire()
+    _working.append(done)
+    try:
+        # In this order, else the exit could begin and not see it.
+        if _exiting.is_set():
+            raise RuntimeError("the interpreter exits")
+        return call()
+    finally:
+        # After a fork it is not there any more.
+        if done in _working:
+            _working.remove(done)
+        done.release()
+
+
 class _Token:
     """An argument of a thread's, which goes with the thread."""
 
@@ -122,7 +139,9 @@ def _undisturbed(call: Callable[[], T]) -> T:
     while one starts may leave a lock of its own taken, for which the thread
     waits for ever.
     """
-    if threading.current_thread() is not threading.main_thread() or _exiting.is_set():
+    if threading.current_thread() is not threading.main_thread():
+        return _noted(call)
+    if _exiting.is_set():
         return call()
     found: list[T] = []
     raised: list[BaseException] = []
@@ -133,16 +152,12 @@ def _undisturbed(call: Callable[[], T]) -> T:
     there = weakref.ref(token)
 
     def body(token: _Token) -> None:  # noqa: ARG001
-        # Not before it runs: Ctrl-C may come before there is a thread. In this
-        # order, else the exit could begin and not see it.
-        _working.append(done)
+        # Noted here, not before: Ctrl-C may come before there is a thread.
         try:
-            if not _exiting.is_set():
-                found.append(call())
+            found.append(_noted(call))
         except BaseException as error:
             raised.append(error)
         finally:
-            _working.remove(done)
             done.release()
 
     try:
@@ -249,16 +264,29 @@ def describe(kernel: _core.Kernel, refusal: Refusal) -> str:
     return _core.describe(kernel, *refusal).rstrip("\n")
 
 
-def warn_interpreted(kernel: _core.Kernel, refusal: Refusal) -> None:
+def warn_interpreted(kernel: _core.Kernel, refusal: Refusal, owner: Any) -> None:
     """Warn that a kernel runs interpreted; called by the extension."""
     text = f"kernel {kernel.name!r} runs interpreted: {describe(kernel, refusal)}"
-    warnings.warn(text, PerformanceWarning, stacklevel=_level(sys._getframe()))
+    caller = None if owner is None else owner.caller
+    if caller is None:
+        warnings.warn(text, PerformanceWarning, stacklevel=_outside(sys._getframe())[1])
+    else:
+        file, line, module = caller
+        warnings.warn_explicit(text, PerformanceWarning, file, line, module)
 
 
-def _level(frame: FrameType | None) -> int:
-    """Return the stack level of the first caller outside this package."""
+def find_caller() -> tuple[str, int, str] | None:
+    """Return file, line and module of the first caller outside this package."""
+    frame, _ = _outside(sys._getframe())
+    if frame is None:
+        return None
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "")
+
+
+def _outside(frame: FrameType | None) -> tuple[FrameType | None, int]:
+    """Return the first caller outside this package, and its stack level."""
     level = 1
     while frame is not None and frame.f_globals.get("__package__") == __package__:
         frame = frame.f_back
         level += 1
-    return level
+    return frame, level

@@ -7,7 +7,7 @@ import operator
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, cast
 
 from moonpool import _core, _steps, _tier
 from moonpool._completion import Completions
@@ -451,7 +451,7 @@ def _drive(steps: _steps.Steps, bar: Bar | None) -> Any:
     """Take all steps of a call on this thread."""
     try:
         while True:
-            job = next(steps)
+            job = cast("_core.Job", next(steps))
             if bar is None:
                 job.wait(-1.0)
             else:

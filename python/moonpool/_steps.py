@@ -7,15 +7,18 @@ then it is counted in. So a call that takes two jobs
 is written once, and driven either by the thread that made it (`Pool.map`) or by
 the completion thread (`Pool.map_async`). Whoever drives it closes it when it
 is not to go on, and then all buffers are given back.
+
+In the background nothing is compiled on those threads: the call yields None,
+and another thread is to go on with it.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moonpool import _core
 from moonpool._arrays import Maker, read_scalar, uses_numpy
@@ -25,8 +28,9 @@ from moonpool._native import OPERATORS
 if TYPE_CHECKING:
     from moonpool._future import Future
 
-Steps = Generator[_core.Job, None, Any]
-Wait = Generator[_core.Job, None, None]
+Steps = Generator[_core.Job | None, None, Any]
+Wait = Generator[_core.Job | None, None, None]
+T = TypeVar("T")
 
 _SHORTEST = 1e-9
 
@@ -104,6 +108,16 @@ class _Held:
         job.check()
 
 
+def _look_up(call: Call, find: Callable[[bool], T | None]) -> Generator[None, None, T]:
+    """Find what may have to be compiled: in the background first only what is known."""
+    found = find(call.owner is not None)
+    if found is None:
+        yield
+        found = find(False)
+    assert found is not None
+    return found
+
+
 # ---- map ---------------------------------------------------------------------
 
 
@@ -149,16 +163,12 @@ class _Map:
 
     def fill(self, outs: _core.Operands) -> Wait:
         """Run it into outputs that are known."""
-        call = self.call
-        yield from self.held.wait(
-            call.core.map_start(
-                self.kernel, self.inputs, self.mask, outs, 0, 0, call.seconds, call.owner, None
-            ),
-        )
+        job = yield from self._start(outs, 0, None)
+        yield from self.held.wait(job)
 
     def elementwise(
         self, maker: Maker, loop: tuple[int, ...], wanted: Any
-    ) -> Generator[_core.Job, None, list[Any]]:
+    ) -> Generator[_core.Job | None, None, list[Any]]:
         """Run an elementwise kernel; one array a value that it returns."""
         given = wanted if isinstance(wanted, tuple) else None
         if given is not None and all(one is not None for one in given):
@@ -166,8 +176,8 @@ class _Map:
             yield from self.fill(self.held.operands(tuple(arrays), output=True))
             return arrays
         probe = None
-        codes = self.call.core.map_types(self.kernel, self.inputs, None)
-        if codes is None:
+        codes = yield from self._types(None)
+        if not codes:
             probe = yield from self._probe(None)
             codes = probe.kinds(0)
         dtypes = (wanted,) * len(codes) if given is None else given
@@ -194,7 +204,7 @@ class _Map:
         loop: tuple[int, ...],
         cores: tuple[tuple[tuple[int, ...], int], ...],
         given: Any,
-    ) -> Generator[_core.Job, None, list[Any]]:
+    ) -> Generator[_core.Job | None, None, list[Any]]:
         """Run a kernel by its signature; one array an output."""
         wanted = given if isinstance(given, tuple) else (given,) * len(cores)
         if len(wanted) != len(cores):
@@ -215,8 +225,8 @@ class _Map:
         vectors = self.held.operands(filled, output=True)
         scalars = [k for k, (_, ncore) in enumerate(cores) if not ncore]
         probe = None
-        codes = self.call.core.map_types(self.kernel, self.inputs, vectors)
-        if codes is None:
+        codes = yield from self._types(vectors)
+        if not codes:
             probe = yield from self._probe(vectors)
             codes = probe.kinds(0)
         inferred = []
@@ -237,7 +247,39 @@ class _Map:
         """Return the dtype for results of a kind: '?', 'q' or 'd'."""
         return code if code != "d" else self.inputs.float_code or "d"
 
-    def _probe(self, vectors: _core.Operands | None) -> Generator[_core.Job, None, _core.Job]:
+    def _types(self, vectors: _core.Operands | None) -> Generator[None, None, str]:
+        """Return the kinds of what the kernel returns, or "" where nobody knows."""
+        return _look_up(
+            self.call,
+            lambda known: self.call.core.map_types(self.kernel, self.inputs, vectors, known),
+        )
+
+    def _start(
+        self, outs: _core.Operands, inferred: int, probe: _core.Job | None
+    ) -> Generator[None, None, _core.Job]:
+        """Start a job for all items, or for those that a probe has left."""
+        call = self.call
+        first = 0 if probe is None else probe.first + 1
+
+        def start(known: bool) -> _core.Job | None:
+            return call.core.map_start(
+                self.kernel,
+                self.inputs,
+                self.mask,
+                outs,
+                inferred,
+                first,
+                call.seconds,
+                call.owner,
+                probe,
+                known,
+            )
+
+        return _look_up(call, start)
+
+    def _probe(
+        self, vectors: _core.Operands | None
+    ) -> Generator[_core.Job | None, None, _core.Job]:
         """Run the first item, to see what the kernel returns."""
         call = self.call
         probe = call.core.map_probe(
@@ -264,18 +306,7 @@ class _Map:
         An array of integers whose dtype was inferred turns into one of floats
         where the kernel returns a float after all: `arrays` is changed.
         """
-        call = self.call
-        job = call.core.map_start(
-            self.kernel,
-            self.inputs,
-            self.mask,
-            outs,
-            sum(1 << k for k in inferred),
-            0 if probe is None else probe.first + 1,
-            call.seconds,
-            call.owner,
-            probe,
-        )
+        job = yield from self._start(outs, sum(1 << k for k in inferred), probe)
         yield from self.held.wait(job)
         for k in inferred:
             if job.kind(k) == "d":
@@ -305,7 +336,12 @@ def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) ->
     with _Held() as held:
         inputs = held.operands(args)
         held.enter(call)
-        job = call.core.run_start(kernel, shape, inputs, call.seconds, call.owner)
+        job = yield from _look_up(
+            call,
+            lambda known: call.core.run_start(
+                kernel, shape, inputs, call.seconds, call.owner, known
+            ),
+        )
         yield from held.wait(job)
 
 
@@ -382,7 +418,12 @@ def reduce_steps(
             axes = _axes(axis, len(loop))
         numpy = uses_numpy(args)
         held.enter(call)
-        job = call.core.reduce_start(kernel, inputs, start, merge, axes, call.seconds, call.owner)
+        job = yield from _look_up(
+            call,
+            lambda known: call.core.reduce_start(
+                kernel, inputs, start, merge, axes, call.seconds, call.owner, known
+            ),
+        )
         yield from held.wait(job)
         if axes is None:
             values = job.results()

@@ -282,6 +282,7 @@ typedef struct question {
     mp_kernel *setup;
     const mp_spec *spec;
     const mp_compiler *compiler; /* NULL: types only */
+    bool known;                  /* only what there is an answer to */
 } question;
 
 /* A kernel that takes LLVM more than about 50 ms is compiled when so many times
@@ -384,6 +385,8 @@ static mp_status ask(const question *q, int64_t items, int64_t least,
     mp_status status = look_up(n, &k, q->setup, &items, least, out, &due, err);
     if (status != MP_OK || !due)
         return status;
+    if (q->known)
+        return mp_error_set(err, MP_REFUSED, "it is not compiled yet");
     int64_t dear = least < INT64_MAX / DEAR_ITEMS ? least * DEAR_ITEMS : least;
     status = answer(q, items < dear, out, err);
     if (status == MP_OK && *out == NULL)
@@ -408,7 +411,8 @@ mp_status mp_natives_get(mp_kernel *kernel, mp_kernel *setup, mp_spec *spec,
     question q = {.kernel = kernel,
                   .setup = setup,
                   .spec = spec,
-                  .compiler = options->compiler};
+                  .compiler = options->compiler,
+                  .known = options->known};
     return ask(&q, items, options->required ? 0 : options->least, out, err);
 }
 

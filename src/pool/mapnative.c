@@ -269,6 +269,19 @@ static const char *describe_open(const mp_kernel *kernel, int ntypes,
     return describe_filled(s, ntypes - nin, types + nin, spec);
 }
 
+/* Describes the map of a spec by its types, outputs with core dimensions
+ * included. */
+static const char *describe_types(const mp_map_spec *from, mp_spec *spec)
+{
+    mp_arg args[2 * MP_MAX_ARGS];
+    int ntypes = 0;
+    for (int k = 0; k < from->nargs; k++)
+        args[ntypes++] = from->args[k];
+    for (int k = 0; from->kernel->signature != NULL && k < from->nouts; k++)
+        args[ntypes++] = (mp_arg){.view = &from->outs[k]};
+    return describe_open(from->kernel, ntypes, args, spec);
+}
+
 static mp_status check_args(const mp_map_spec *spec, mp_error *err)
 {
     if (spec->nargs <= MP_MAX_ARGS && spec->nouts <= MP_MAX_ARGS)
@@ -285,13 +298,7 @@ mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
     mp_status status = check_args(spec, err);
     if (status != MP_OK)
         return status;
-    mp_arg args[2 * MP_MAX_ARGS];
-    int ntypes = 0;
-    for (int k = 0; k < spec->nargs; k++)
-        args[ntypes++] = spec->args[k];
-    for (int k = 0; spec->kernel->signature != NULL && k < spec->nouts; k++)
-        args[ntypes++] = (mp_arg){.view = &spec->outs[k]};
-    const char *obstacle = describe_open(spec->kernel, ntypes, args, &types);
+    const char *obstacle = describe_types(spec, &types);
     if (obstacle == NULL)
         obstacle = mp__tier_forbidden(pool);
     if (obstacle != NULL)
@@ -312,9 +319,29 @@ mp_status mp_map_types(mp_pool *pool, const mp_map_spec *spec, int *nouts,
 mp_native *mp__map_find_types(mp_pool *pool, const mp_map_spec *spec)
 {
     mp_spec types;
-    if (describe_open(spec->kernel, spec->nargs, spec->args, &types) != NULL)
+    if (describe_types(spec, &types) != NULL)
         return NULL;
     return mp_natives_find(spec->kernel, pool->setup, &types, NULL);
+}
+
+bool mp_map_types_known(mp_pool *pool, const mp_map_spec *spec, int *nouts,
+                        mp_dtype *dtypes)
+{
+    mp_spec types;
+    mp_error err;
+    *nouts = -1;
+    if (check_args(spec, &err) != MP_OK ||
+        describe_types(spec, &types) != NULL || mp__tier_forbidden(pool))
+        return true; /* Nothing has to be found out. */
+    mp_native *native =
+        mp_natives_find(spec->kernel, pool->setup, &types, NULL);
+    if (native == NULL)
+        return false;
+    *nouts = native->noutputs;
+    for (int k = 0; k < native->noutputs; k++)
+        dtypes[k] = native->outputs[k];
+    mp_native_release(native);
+    return true;
 }
 
 mp_status mp_map_show(const mp_map_spec *spec, const mp_native_options *options,

@@ -555,18 +555,44 @@ static void types_are_told_without_code(void **data)
     int nouts;
     mp_dtype dtypes[MP_MAX_ARGS];
     mp_refusal why;
+    assert_false(mp_map_types_known(*data, &t.spec, &nouts, dtypes));
     for (int i = 0; i < 2; i++) {
         assert_ok(mp_map_types(*data, &t.spec, &nouts, dtypes, &why, &t.err),
                   &t.err);
         assert_int_equal(nouts, 1);
         assert_int_equal(dtypes[0], MP_FLOAT32);
     }
+    nouts = 0;
+    dtypes[0] = MP_BOOL;
+    assert_true(mp_map_types_known(*data, &t.spec, &nouts, dtypes));
+    assert_int_equal(nouts, 1);
+    assert_int_equal(dtypes[0], MP_FLOAT32);
     t.args[1].value = (mp_value){.kind = MP_KIND_STRING, .as.s = {"text", 4}};
     assert_ok(mp_map_types(*data, &t.spec, &nouts, dtypes, &why, &t.err),
               &t.err);
     assert_int_equal(nouts, -1);
     assert_non_null(strstr(why.what, "strings"));
+    nouts = 0;
+    assert_true(mp_map_types_known(*data, &t.spec, &nouts, dtypes));
+    assert_int_equal(nouts, -1);
     end(&t, data);
+}
+
+static void only_known_code_is_asked_for(void **data)
+{
+    masked *m = begin_masked(ADD);
+    mp_job *job = NULL;
+    m->t.native.known = true;
+    assert_fails(
+        mp_map_start(*data, &m->t.spec, &m->t.options, &job, &m->t.err),
+        MP_REFUSED, &m->t.err, "not compiled yet");
+    assert_int_equal(m->t.fake.compiled, 0);
+    m->t.native.known = false;
+    assert_true(run(&m->t, *data));
+    m->t.native.known = true;
+    assert_true(run(&m->t, *data));
+    assert_int_equal(m->t.fake.compiled, 1);
+    end_masked(m, data);
 }
 
 static void the_trace_says_the_tier(void **data)
@@ -610,6 +636,7 @@ int main(void)
         POOL_TEST(a_compiler_may_fail),
         POOL_TEST(instructions_that_are_not_there),
         POOL_TEST(types_are_told_without_code),
+        POOL_TEST(only_known_code_is_asked_for),
         POOL_TEST(the_trace_says_the_tier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

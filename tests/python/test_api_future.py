@@ -306,7 +306,7 @@ class TestGivenUp:
                 taken.extend(job for job in [core.next_ended(1.0)] if job is not None)
 
         for _ in range(50):
-            job = core.run_start(kernel, (1,), _core.Operands(()), 0.0, Owner())
+            job = core.run_start(kernel, (1,), _core.Operands(()), 0.0, Owner(), False)
             thread = threading.Thread(target=take)
             thread.start()
             time.sleep(0.001)
