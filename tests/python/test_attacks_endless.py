@@ -1,5 +1,7 @@
 """Kernels that run for ever, or as good as: each is stopped, by its timeout at the latest."""
 
+import concurrent.futures
+
 import pytest
 
 import moonpool
@@ -731,6 +733,18 @@ def test_colliding_keys(target, body):
 
 # ---- single steps of Lua that last -----------------------------------------------
 
+# A table that has to grow, and in the larger one all its keys form one chain, while in
+# the one before they do not: it is filled in some 20 ms, and grows in some 10 s.
+GROWS = """
+    local size, t = 1 << 16, {}
+    local larger = 2 * size - 1
+    local first, last = (1 << 30) // larger + 1, (1 << 31) // larger - 1
+    for k = 0, size - 1 do
+        local hash = (first + k % (last - first + 1)) * larger
+        t[(hash + k // (last - first + 1) * 2.0^-22) / 2.0^31] = true
+    end
+    t[1.5] = true """
+
 
 @pytest.mark.parametrize(
     "body",
@@ -748,7 +762,46 @@ def test_colliding_keys(target, body):
         # Strings are compared piece by piece between their NULs.
         nuls="local a = ('\\0'):rep(1e7) local b = a .. 'b' a = a .. 'a'"
         " while true do local less = a < b end",
+        grows=GROWS,
+        swallows=f"while true do pcall(function() {GROWS} end) end",
+        in_coroutine=f"while true do pcall(coroutine.wrap(function() {GROWS} end)) end",
+        in_comparator=f"table.sort({{3, 1, 2}}, function() {GROWS} end)",
+        in_callback=f"return ('x'):gsub('x', function() {GROWS} end)",
+        in_tostring=f"error(setmetatable({{}}, {{__tostring = function() {GROWS} end}}))",
+        in_handler=f"xpcall(error, function() {GROWS} end)",
     ),
 )
-def test_long_steps(target, body):
-    target.times_out(body)
+def test_long_steps(make_target, body):
+    make_target(timeout=0.25).times_out(body)
+
+
+@pytest.mark.parametrize("how", ["map", "run", "reduce", "broadcast"])
+@pytest.mark.refused
+def test_long_steps_of_calls(make_target, how):
+    make_target(timeout=0.25).times_out(GROWS, how)
+
+
+def test_long_step_of_a_setup(bounded):
+    with bounded(0.25), pytest.raises(moonpool.KernelTimeout):
+        moonpool.Pool(2, timeout=0.25, setup=GROWS)
+
+
+def test_long_step_of_a_chunk(bounded):
+    """To compile a kernel its chunk runs once, and has half a second for that."""
+    kernel = moonpool.kernel(GROWS + "return function(x) return x end")
+    with bounded(0.5):
+        assert "the kernel's chunk takes too long" in str(kernel.explain("f8"))
+
+
+def test_long_step_is_cancelled(bounded, assert_usable):
+    with moonpool.Pool(2) as pool:
+        for end in (moonpool.Future.cancel, lambda _: pool.close(cancel=True)):
+            futures = [pool.submit(f"function() {GROWS} end") for _ in range(2)]
+            # Long enough to be where it lasts.
+            concurrent.futures.wait(futures, timeout=0.5)
+            with bounded():
+                for future in futures:
+                    end(future)
+                if not pool.closed:
+                    assert_usable(pool)
+            assert all(future.cancelled() for future in futures)
