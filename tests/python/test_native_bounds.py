@@ -4,8 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from tests.python.native import tiers
+from tests.python.native.fence import Fence
 
 import moonpool
+
+pytestmark = pytest.mark.skipif(not tiers.HERE, reason="there is no llvmlite")
+
+FENCE = Fence()
 
 FIRST = ("1", "i", "0", "2", "n - 3", "b[i]", "-1", "m")
 LAST = ("n", "#a", "#b", "n - 1", "b[i]", "m", "i + 2", "#a + 1")
@@ -30,12 +36,13 @@ def kernel_of(choose: random.Random) -> tuple[str, bool]:
 
 def outcome(pool, kernel, count, a, b, *numbers):
     """Return what the arrays hold, or the error."""
-    a, c = a.copy(), np.full(17, -7.0)
+    FENCE.clear()
+    a, b, c = FENCE.copies((a, b, np.full(17, -7.0)))
     try:
         pool.run(kernel, count, a, b, c, *numbers)
     except moonpool.LuaError as error:
-        return str(error)
-    return a.tobytes(), c.tobytes()
+        return str(error), FENCE.is_whole()
+    return a.tobytes(), c.tobytes(), FENCE.is_whole()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -54,3 +61,47 @@ def test_loops_at_random(seed):
             given = count, a, b, choose.randrange(9), choose.randrange(-1, 4)
             wanted = outcome(interpreted, kernel, *given)
             assert outcome(compiled, kernel, *given) == wanted, source
+
+
+# Some are in bounds as soon as they are multiplied by 8, cut to 32 bits, or rounded.
+INTEGERS = (0, -1, 4, 1 << 31, (1 << 32) + 1, -(1 << 32) + 1, 1 << 53, (1 << 60) + 1, 1 << 61,
+            (1 << 61) + 2, (1 << 62) + 1, (1 << 63) - 1, -(1 << 63), -(1 << 63) + 1)  # fmt: skip
+FLOATS = (0.0, 3.5, 4.0, 2.0**32 + 1, 2.0**53, 2.0**61, 2.0**63, -(2.0**63), 2.0**64 + 4096, 1e300,
+          np.inf, -np.inf, np.nan, 5e-324, 1.0000000000000002, 2.9999999999999996)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pools():
+    """Return one of each tier, with one worker: of two errors they report the same one."""
+    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
+    yield made
+    for pool in made.values():
+        pool.close()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+@pytest.mark.parametrize("dtype", ["i8", "f8"])
+def test_bad_indices(pools, dtype, write, rank):
+    """Those that are only known when it runs, of one lane or of all."""
+    array = np.arange(3.0**rank).reshape((3,) * rank)
+    wrong = INTEGERS if dtype == "i8" else FLOATS
+    for depth in range(rank):
+        indices = ["2"] * rank
+        for index in ("k[i]", "n"):
+            indices[depth] = index
+            place = "a" + "".join(f"[{one}]" for one in indices)
+            body = f"{place} = i" if write else f"o[i] = {place}"
+            kernel = moonpool.kernel(f"function(i, o, a, k, n) {body} end", strict=True)
+            for at, bad in enumerate(wrong):
+                k = np.full(19, 2, dtype)
+                k[at] = bad if index == "k[i]" else 2
+                found = {}
+                for tier, pool in pools.items():
+                    FENCE.clear()
+                    args = FENCE.copies((np.zeros(19), array, k))
+                    with pytest.raises(moonpool.LuaError, match="array index") as caught:
+                        pool.run(kernel, 19, *args, k[at].item() if index == "k[i]" else bad)
+                    assert FENCE.is_whole()
+                    found[tier] = str(caught.value)
+                assert len(set(found.values())) == 1, (body, bad, found)
