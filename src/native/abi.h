@@ -33,6 +33,9 @@ typedef struct mp_frame {
     const int *stop; /* not 0: leave soon; written by other threads */
     int64_t failed;  /* MP_NATIVE_FAILED: the first item of the vector */
     int64_t line;    /* MP_NATIVE_FAILED: where, as far as is known */
+    /* MAP, not 0: results may be stored past the caches. Packed outputs begin
+     * at a line of the cache then, and the caller lets a fence follow. */
+    int64_t bypass;
 } mp_frame;
 
 /* What compiled code returns. On FAILED items before frame->failed are done,

@@ -427,7 +427,8 @@ const char *mp__emit_run(mp_func *func, size_t *size)
         mp__write_bytes(&e->text, e->tables.text, e->tables.size);
     mp__emit_helpers(e);
     mp__write(&e->text, "!0 = !{!\"branch_weights\", i32 1, i32 1048575}\n"
-                        "!1 = !{!\"branch_weights\", i32 1048575, i32 1}\n");
+                        "!1 = !{!\"branch_weights\", i32 1048575, i32 1}\n"
+                        "!2 = !{i32 1}\n");
     *size = e->text.size;
     return e->text.text;
 }

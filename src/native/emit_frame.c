@@ -143,6 +143,10 @@ void mp__emit_prologue(mp_emit *e)
         mp__emit_line(e, "%%%s = load %s, ptr %s", fields[k].name,
                       fields[k].type, from);
     }
+    mp__emit_line(e, "%%past = getelementptr i8, ptr %%frame, i64 %zu",
+                  offsetof(mp_frame, bypass));
+    mp__emit_line(e, "%%passing = load i64, ptr %%past");
+    mp__emit_line(e, "%%bypass = icmp ne i64 %%passing, 0");
     load_operands(e);
     for (int k = 0; k < e->spec->nparams; k++) {
         mp_param_kind kind = e->spec->params[k].kind;

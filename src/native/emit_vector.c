@@ -223,6 +223,31 @@ void mp__emit_elements(mp_emit *e)
 
 /* ---- results ------------------------------------------------------------ */
 
+/* A whole vector. Past the caches go those that are a machine's vector at
+ * least, so that lines are full before long. */
+static void store_whole(mp_emit *e, const char *raw, const char *to,
+                        mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    int size = e->lanes * mp_dtype_size(dtype);
+    if (e->spec->isa != MP_ISA_SCALAR && size >= 32) {
+        const char *past = mp__emit_new_label(e);
+        const char *near = mp__emit_new_label(e);
+        const char *stored = mp__emit_new_label(e);
+        mp__emit_branch(e, "%bypass", past, near);
+        mp__emit_label(e, past);
+        mp__emit_line(e, "store %s %s, ptr %s, align %d, !nontemporal !2", type,
+                      raw, to, size < 64 ? size : 64);
+        mp__emit_jump(e, stored);
+        mp__emit_label(e, near);
+        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+        mp__emit_jump(e, stored);
+        mp__emit_label(e, stored);
+    } else {
+        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    }
+}
+
 static void store_packed(mp_emit *e, const char *raw, const char *to,
                          mp_dtype dtype)
 {
@@ -236,7 +261,7 @@ static void store_packed(mp_emit *e, const char *raw, const char *to,
     const char *done = mp__emit_new_label(e);
     mp__emit_likely(e, e->full, whole, part);
     mp__emit_label(e, whole);
-    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    store_whole(e, raw, to, dtype);
     mp__emit_jump(e, done);
     mp__emit_label(e, part);
     if (e->spec->masked) {

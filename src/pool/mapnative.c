@@ -89,12 +89,23 @@ mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
 
 #define MOST_OPERANDS (2 * MP_MAX_ARGS + 1)
 
+/* Bytes of results that are more than a cache keeps until they are read. */
+#ifdef MP_HARD
+#define LARGE 1
+#else
+#define LARGE (INT64_C(64) << 20)
+#endif
+/* Bytes of a line of the cache. */
+#define LINE 64
+
 typedef struct map_run {
     mp_native_run run;
     const mp_map_job *map;
-    int noperands;
+    bool large; /* results are for no cache */
+    int noperands, firstout;
     int operand[MOST_OPERANDS]; /* of the loop, in the frame's order */
     char *at[MOST_OPERANDS];
+    char *row[MOST_OPERANDS]; /* where the row at hand begins */
     int64_t steps[MOST_OPERANDS];
     int narrays;
     mp_frame_array arrays[MP_MAX_ARGS];
@@ -115,11 +126,81 @@ static void add_parameter(map_run *r, const mp_map_operand *o)
         mp__tier_extents(o->core, &r->arrays[r->narrays++]);
 }
 
+static bool is_read(const mp_map_job *map, const char *data)
+{
+    for (int k = 0; k < map->nin; k++) {
+        if (map->in[k].role != MP_UNIFORM &&
+            map->loop.operands[map->in[k].at].data == data)
+            return true;
+    }
+    return false;
+}
+
+/* Whether results had better not go to caches: there are too many, and nothing
+ * has been read where they are written. */
+static bool is_large(const mp_map_job *map)
+{
+    int64_t size = 0;
+    for (int k = 0; k < map->nout; k++) {
+        const mp_map_operand *out = &map->out[k];
+        if (out->role != MP_ELEMENT || map->where >= 0 ||
+            is_read(map, map->loop.operands[out->at].data))
+            return false;
+        size += mp_dtype_size(out->dtype);
+    }
+    return size > 0 && map->plan.size >= LARGE / size;
+}
+
 static void advance_map(mp_native_run *run, int64_t count)
 {
     map_run *r = (map_run *)run;
     for (int i = 0; i < r->noperands; i++)
         r->at[i] += count * r->steps[i];
+}
+
+/* How many items of the row come before each output begins a line; -1 where
+ * that cannot be. */
+static int64_t before_lines(const map_run *r, int64_t count)
+{
+    int64_t items = -1;
+    for (int k = 0; k < r->map->nout; k++) {
+        int64_t size = mp_dtype_size(r->map->out[k].dtype);
+        int64_t bytes = (int64_t)(-(uintptr_t)r->at[r->firstout + k] % LINE);
+        if (r->steps[r->firstout + k] != size || bytes % size != 0 ||
+            bytes / size >= count || (k > 0 && bytes / size != items))
+            return -1;
+        items = bytes / size;
+    }
+    return items;
+}
+
+/* Other threads are to see what was stored past the caches when they see what
+ * is stored later. */
+static void settle(void)
+{
+#if defined(__SSE2__)
+    __builtin_ia32_sfence();
+#endif
+}
+
+/* A row whose results are for no cache. */
+static mp_status run_large_row(map_run *r, int64_t count, mp_error *err)
+{
+    const mp_chunks *chunks = &r->run.chunks;
+    int64_t first = before_lines(r, count), end = chunks->at + first;
+    mp_status status = MP_OK;
+    if (first > 0) {
+        status = mp__tier_row(&r->run, first, err);
+        if (status != MP_OK || chunks->at < end)
+            return status;
+        for (int k = 0; k < r->noperands; k++)
+            r->at[k] = r->row[k] + first * r->steps[k];
+    }
+    r->run.frame.bypass = first >= 0;
+    status = mp__tier_row(&r->run, first < 0 ? count : count - first, err);
+    r->run.frame.bypass = 0;
+    settle();
+    return status;
 }
 
 static mp_status run_map_chunk(mp_native_run *run, mp_error *err)
@@ -136,8 +217,9 @@ static mp_status run_map_chunk(mp_native_run *run, mp_error *err)
             count = end;
         end = chunks->at + count;
         for (int i = 0; i < r->noperands; i++)
-            r->at[i] = cursor.at[r->operand[i]];
-        mp_status status = mp__tier_row(run, count, err);
+            r->at[i] = r->row[i] = cursor.at[r->operand[i]];
+        mp_status status = r->large ? run_large_row(r, count, err)
+                                    : mp__tier_row(run, count, err);
         if (status != MP_OK || chunks->at < end)
             return status;
         if (chunks->at < chunks->hi)
@@ -161,10 +243,12 @@ mp_status mp__map_native(struct mp_worker *worker, mp_job *job, mp_error *err)
         if (map->out[k].role == MP_ARRAY)
             add_parameter(&r, &map->out[k]);
     }
+    r.firstout = r.noperands;
     for (int k = 0; k < map->nout; k++) {
         if (map->out[k].role == MP_ELEMENT)
             add_operand(&r, map->out[k].at);
     }
+    r.large = is_large(map);
     if (map->where >= 0)
         add_operand(&r, map->where);
     r.run.frame = (mp_frame){.at = r.at, .steps = r.steps, .arrays = r.arrays};

@@ -274,5 +274,6 @@ mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err)
         if (count == 0)
             return MP_OK;
         run->advance(run, done);
+        run->frame.bypass = 0; /* It may be in the midst of a line now. */
     }
 }
