@@ -253,7 +253,7 @@ static void store_packed(mp_emit *e, const char *raw, const char *to,
 {
     const char *type = mp__emit_raw_type(e, dtype, true);
     if (e->whole) {
-        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+        store_whole(e, raw, to, dtype);
         return;
     }
     const char *whole = mp__emit_new_label(e);

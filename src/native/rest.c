@@ -89,6 +89,7 @@ static mp_native_result run_rest(const mp_rest *rest, int lanes,
                       lanes - count);
     }
     last.count = lanes;
+    last.bypass = 0;
     last.at = at;
     last.steps = steps;
     mp_native_result result = (mp_native_result)code(&last);

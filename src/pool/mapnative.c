@@ -90,11 +90,7 @@ mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
 #define MOST_OPERANDS (2 * MP_MAX_ARGS + 1)
 
 /* Bytes of results that are more than a cache keeps until they are read. */
-#ifdef MP_HARD
-#define LARGE 1
-#else
 #define LARGE (INT64_C(64) << 20)
-#endif
 /* Bytes of a line of the cache. */
 #define LINE 64
 

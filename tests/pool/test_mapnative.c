@@ -135,7 +135,56 @@ static int32_t core_code(mp_frame *f)
     return MP_NATIVE_DONE;
 }
 
+/* Counts the items that may go past the caches, where the integer says. */
+static int32_t past_code(mp_frame *f)
+{
+    int64_t *past = (int64_t *)(uintptr_t)f->scalars[0];
+    if (f->bypass != 0) {
+        assert_int_equal((uintptr_t)f->at[1] % 64, 0);
+        *past += f->count;
+    }
+    return MP_NATIVE_DONE;
+}
+
 /* ---- rows --------------------------------------------------------------- */
+
+/* How many of the results do, the first of which is `bytes` behind the
+ * beginning of a line. */
+static int64_t count_past(void **data, int64_t items, int bytes, bool in_place)
+{
+    int64_t past = 0;
+    double one = 1;
+    char *memory = calloc((size_t)items + 16, sizeof one);
+    char *line = memory + (-(uintptr_t)memory & 63) + bytes;
+    mp_view x = vector(&one, MP_FLOAT64, 1);
+    mp_view out = vector(line, MP_FLOAT64, items);
+    test t;
+    begin(&t, past_code, ADD);
+    mp_pool *pool = make_pool(1);
+    t.args[0].view = in_place ? &out : &x;
+    t.args[1].value = int_value((intptr_t)&past);
+    t.spec.nargs = 2;
+    t.spec.nouts = 1;
+    t.spec.outs = &out;
+    assert_true(run(&t, pool));
+    assert_ok(t.err.status, &t.err);
+    mp_pool_free(pool);
+    end(&t, data);
+    free(memory);
+    return past;
+}
+
+static void many_results_go_past_the_caches(void **data)
+{
+#ifndef MP_HARD                   /* whose chunks have one item */
+    const int64_t many = 9000000; /* more than 64 MiB */
+    assert_in_range(count_past(data, many, 0, false), many / 2, many);
+    assert_in_range(count_past(data, many, 8, false), many / 2, many);
+    assert_int_equal(count_past(data, many, 4, false), 0);
+    assert_int_equal(count_past(data, many, 0, true), 0);
+#endif
+    assert_int_equal(count_past(data, 100000, 0, false), 0);
+}
 
 static void arrays_move_with_the_item(void **data)
 {
@@ -638,6 +687,7 @@ int main(void)
         POOL_TEST(types_are_told_without_code),
         POOL_TEST(only_known_code_is_asked_for),
         POOL_TEST(the_trace_says_the_tier),
+        POOL_TEST(many_results_go_past_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ import pytest
 from tests.python.native import tiers
 
 import moonpool
+from moonpool import _core
 
 COUNT = 9_000_000  # of float64: some more than 64 MiB
 TWICE = "function(x) return 2 * x end"
@@ -25,6 +26,12 @@ def x():
 @pytest.fixture(scope="module")
 def room():
     return np.empty(COUNT + 16)
+
+
+def test_code_has_both_stores():
+    pytest.importorskip("llvmlite")
+    text = moonpool.kernel(TWICE).inspect_asm("f8")
+    assert ("movnt" in text) == (_core.isa != "scalar")
 
 
 @pytest.mark.parametrize("start", [0, 1, 5, 8])
