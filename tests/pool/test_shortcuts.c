@@ -589,7 +589,7 @@ static void step_aside(void *ud, void (*body)(void *), void *arg)
     body(arg);
     for (int k = 0; k < 10; k++) {
         mp_view out = scalar(&to, MP_FLOAT64);
-        mp_arg args[8];
+        mp_arg args[8] = {{.view = NULL}};
         for (int n = 0; n < 8; n++)
             args[n].value = int_value(n);
         mp_map_spec spec = {.kernel = t->spec.kernel,
