@@ -181,7 +181,8 @@ typedef struct mp_kernel_options {
     const char *name;      /* shown in errors; NULL for "kernel" */
     const char *signature; /* generalized-ufunc signature, or NULL */
     bool strict;           /* for the native tier: no approximate functions */
-    bool fastmath;         /* for the native tier: allow reassociation */
+    bool fastmath;         /* for the native tier: allow reassociation, and
+                              float32 arithmetic between float32 elements */
 } mp_kernel_options;
 
 /* Checks `source` (a chunk that returns one function, or a bare

@@ -26,7 +26,7 @@ class Kernel(_core.Kernel):
     strict : bool
         Whether native code may use no approximate functions.
     fastmath : bool
-        Whether native code may contract and reassociate.
+        Whether native code may contract and reassociate, and compute in float32.
     """
 
     __slots__ = ("__weakref__",)
@@ -191,9 +191,14 @@ def kernel(
         arrays, see `Pool.map`.
     name : str, optional
         Shown in errors.
-    strict, fastmath : bool
-        For native code: allow no approximate functions, or allow contraction
-        and reassociation.
+    strict : bool
+        For native code: allow no approximate functions.
+    fastmath : bool
+        For native code: allow contraction and reassociation, and arithmetic in
+        float32 for what comes of float32 elements, small integers and constants
+        and is only stored as float32 or float16. Each operation rounds to
+        float32 then, with a relative error of at most 2^-24, and overflows as
+        float32 does. No error, bounds check or loop depends on it.
 
     Returns
     -------

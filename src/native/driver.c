@@ -129,6 +129,7 @@ static void run(mp_unit *unit, void *ud)
     out->stack = size_of_tables(out->func);
     out->worst = 1 + mp__cost_of_round(out->func, NULL) / out->spec.lanes;
     mp__narrow_run(out->func);
+    mp__single_run(out->func);
     if (!go_on(d, MP_STAGE_MASK))
         return;
     emit(d);

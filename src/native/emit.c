@@ -159,6 +159,7 @@ static void look(mp_emit *e)
     const mp_node *node = e->func->entry->first;
     for (; node != NULL; node = node->next)
         e->once[node->id] = is_once(e, node);
+    e->split = mp__emit_splits(e);
 }
 
 static void init(mp_emit *e, mp_func *func)
@@ -180,9 +181,11 @@ static void init(mp_emit *e, mp_func *func)
         .scalars = mp__unit_alloc(unit, nnodes * sizeof *e->scalars),
         .vectors = mp__unit_alloc(unit, nnodes * sizeof *e->vectors),
         .small = mp__unit_alloc(unit, nnodes * sizeof *e->small),
+        .singles = mp__unit_alloc(unit, nnodes * sizeof *e->singles),
         .raw = mp__unit_alloc(unit, nnodes * sizeof *e->raw),
         .wanted = mp__unit_alloc(unit, nnodes * sizeof *e->wanted),
         .once = mp__unit_alloc(unit, nnodes * sizeof *e->once),
+        .early = mp__unit_alloc(unit, nnodes * sizeof *e->early),
     };
     e->whole = mp__rest_of(func->spec).noperands > 0;
     e->bits = e->lanes == 1 || func->spec->isa == MP_ISA_AVX512;
@@ -273,12 +276,10 @@ static void emit_end(mp_emit *e, const mp_block *block)
     }
 }
 
-static void emit_block(mp_emit *e, const mp_block *block)
+static void emit_nodes(mp_emit *e, const mp_block *block)
 {
-    e->out = &e->blocks[block->order];
-    e->label = block_label(e, block);
     for (const mp_node *node = block->first; node != NULL; node = node->next) {
-        if (e->once[node->id])
+        if (e->once[node->id] || e->early[node->id])
             continue;
         emit_node(e, node);
         e->cost += mp__cost_of_node(e->func, node);
@@ -286,6 +287,16 @@ static void emit_block(mp_emit *e, const mp_block *block)
             mp__emit_look(e);
     }
     emit_end(e, block);
+}
+
+static void emit_block(mp_emit *e, const mp_block *block)
+{
+    e->out = &e->blocks[block->order];
+    e->label = block_label(e, block);
+    if (e->split)
+        mp__emit_split(e, block, emit_nodes);
+    else
+        emit_nodes(e, block);
     e->ends[block->order] = e->label;
 }
 

@@ -16,6 +16,13 @@ typedef struct mp_helper {
     int uses; /* places that call it */
 } mp_helper;
 
+/* What is known of runs of elements, where code is: see emit_split.c. */
+typedef enum mp_way {
+    MP_WAY_EITHER,
+    MP_WAY_INSIDE,  /* all lanes have an item, and all its elements are there */
+    MP_WAY_CHECKED, /* not so: lanes are on or off */
+} mp_way;
+
 typedef struct mp_emit {
     mp_func *func;
     const mp_spec *spec;
@@ -33,11 +40,15 @@ typedef struct mp_emit {
     const char **ends;    /* LLVM blocks in which those end */
     const char **scalars; /* by node: operand, or NULL */
     const char **vectors;
-    const char **small;  /* by node: a vector of words, or NULL */
-    const char **raw;    /* by node: an element as it is stored, or NULL */
-    bool *wanted;        /* by node: whether the vector is used */
-    bool *once;          /* by node: whether it is the same for all vectors */
-    mp_writer fail_line; /* operands of the PHIs of the failing exit */
+    const char **small;   /* by node: a vector of words, or NULL */
+    const char **singles; /* by node: a vector of 32-bit floats, or NULL */
+    const char **raw;     /* by node: an element as it is stored, or NULL */
+    bool *wanted;         /* by node: whether the vector is used */
+    bool *once;           /* by node: whether it is the same for all vectors */
+    bool *early;          /* by node: whether it is worked out for both ways */
+    bool split;           /* code is there twice: */
+    mp_way way;           /* which of both this is */
+    mp_writer fail_line;  /* operands of the PHIs of the failing exit */
     mp_writer fail_item;
     const char *item;  /* first item of the vector: "%i", or "0" */
     const char *entry; /* mask of the lanes with an item, or NULL for all */
@@ -157,6 +168,16 @@ const char *mp__emit_small_compare(mp_emit *e, const mp_node *node);
 /* An operation that is small. */
 void mp__emit_small_op(mp_emit *e, const mp_node *node);
 
+/* ---- emit_single.c: floats of 32 bits ----------------------------------- */
+
+/* The vector of a node that is a float32, or the one next to it. */
+const char *mp__emit_single(mp_emit *e, const mp_node *node);
+/* The same where there is one already, or NULL. */
+const char *mp__emit_have_single(const mp_emit *e, const mp_node *node);
+/* An operation that is single; the bits of an EQ, LT or LE that is. */
+void mp__emit_single_op(mp_emit *e, const mp_node *node);
+const char *mp__emit_single_compare(mp_emit *e, const mp_node *node);
+
 /* ---- emit_element.c: elements to values and back ------------------------ */
 
 /* An element with its bytes in the other order, where `swapped` says so. */
@@ -172,10 +193,6 @@ const char *mp__emit_narrow(mp_emit *e, const mp_node *store,
 
 /* ---- emit_array.c ------------------------------------------------------- */
 
-/* Stores packed elements in the lanes of a mask. */
-void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
-                           const char *to, const char *mask);
-
 /* Elements at offsets in bytes from a base, in the lanes of a node's mask;
  * `kind` is "cold." for what is rarely run. */
 const char *mp__emit_gather(mp_emit *e, const mp_node *node, const char *kind,
@@ -184,15 +201,41 @@ const char *mp__emit_gather(mp_emit *e, const mp_node *node, const char *kind,
 void mp__emit_scatter(mp_emit *e, const char *kind, const char *base,
                       const char *offsets, const char *element,
                       const char *bits, const char *raw);
-/* The lanes that an access is for, as bits, and whether these are all. */
+/* The lanes that an access is for, as bits. */
 const char *mp__emit_access_bits(mp_emit *e, const mp_node *node);
-const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
+/* The offset of what an array has at an index, after a check of that; in lanes
+ * that are off it is anything. What it is from; bytes from index to index. */
+const char *mp__emit_offset(mp_emit *e, const mp_node *node, bool wide);
+const char *mp__emit_data(mp_emit *e, const mp_node *array);
+const char *mp__emit_stride(mp_emit *e, const mp_node *array);
 
 void mp__emit_arrays(mp_emit *e);
 /* LEN, SIZE, ROW, LOAD, STORE, RANGE and ITEM. */
 void mp__emit_array_op(mp_emit *e, const mp_node *node);
+
+/* ---- emit_run.c --------------------------------------------------------- */
+
 /* Whether a LOAD or STORE is of elements that lie one behind the other. */
 bool mp__emit_is_run(const mp_emit *e, const mp_node *node);
+/* Whether all lanes' elements of such a run are within bounds: an i1. */
+const char *mp__emit_run_inside(mp_emit *e, const mp_node *node);
+const char *mp__emit_load_run(mp_emit *e, const mp_node *node, mp_dtype dtype);
+void mp__emit_store_run(mp_emit *e, const mp_node *node, const char *raw,
+                        mp_dtype dtype);
+/* Stores packed elements in the lanes of a mask. */
+void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
+                           const char *to, const char *mask);
+/* Whether all lanes of a vector store: an i1. */
+const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
+
+/* ---- emit_split.c ------------------------------------------------------- */
+
+/* Whether a kernel's only block is there twice, */
+bool mp__emit_splits(mp_emit *e);
+/* by `body`, which emits what is not worked out yet, and goes on to the next
+ * vector. */
+void mp__emit_split(mp_emit *e, const mp_block *block,
+                    void (*body)(mp_emit *, const mp_block *));
 
 /* ---- emit_item.c -------------------------------------------------------- */
 

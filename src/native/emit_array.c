@@ -97,7 +97,7 @@ static int dimension(const mp_emit *e, const mp_node *array)
 }
 
 /* Bytes from one index of an array to the next. */
-static const char *stride_of(mp_emit *e, const mp_node *array)
+const char *mp__emit_stride(mp_emit *e, const mp_node *array)
 {
     const mp_param *p = param_of(e, array);
     int d = dimension(e, array);
@@ -117,11 +117,9 @@ static const char *operand(mp_emit *e, const mp_node *node, bool wide)
     return wide ? mp__emit_spread(e, node) : mp__emit_use(e, node, false);
 }
 
-/* The offset of what an array has at an index, after a check of that; in lanes
- * that are off it is anything. What one element is read of for all lanes is
- * checked even so where there may be no lane: the loop's last round may be for
- * none. */
-static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
+/* What one element is read of for all lanes is checked even so where there may
+ * be no lane: the loop's last round may be for none. */
+const char *mp__emit_offset(mp_emit *e, const mp_node *node, bool wide)
 {
     const mp_node *array = node->args[0];
     const char *type = ints(e, wide);
@@ -138,8 +136,9 @@ static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
         if (masked)
             from0 = mp__emit_let(e, "select i1 %s, i64 0, i64 %s", bad, from0);
     }
-    const char *offset = mp__emit_let(e, "mul %s %s, %s", type, from0,
-                                      spread(e, stride_of(e, array), wide));
+    const char *offset =
+        mp__emit_let(e, "mul %s %s, %s", type, from0,
+                     spread(e, mp__emit_stride(e, array), wide));
     return mp__emit_let(e, "add %s %s, %s", type, offset,
                         operand(e, array, wide));
 }
@@ -147,29 +146,6 @@ static const char *offset_at(mp_emit *e, const mp_node *node, bool wide)
 static bool is_uniform(const mp_emit *e, const mp_node *node)
 {
     return e->lanes == 1 || node->shape == MP_SHAPE_UNIFORM;
-}
-
-bool mp__emit_is_run(const mp_emit *e, const mp_node *node)
-{
-    const mp_node *index = node->args[1];
-    return e->lanes > 1 && is_uniform(e, node->args[0]) &&
-           index->shape == MP_SHAPE_LINEAR && index->step == 1 &&
-           param_of(e, node->args[0])->packed;
-}
-
-/* The offset of the first lane's element of a run, and whether all lanes'
- * elements are within bounds. */
-static const char *run_offset(mp_emit *e, const mp_node *node,
-                              const char **inside)
-{
-    const mp_node *array = node->args[0];
-    const char *from0 =
-        mp__emit_let(e, "sub i64 %s, 1", mp__emit_use(e, node->args[1], false));
-    *inside = mp__emit_let(e, "icmp ult i64 %s, %%limit%d", from0, array->root);
-    const char *offset =
-        mp__emit_let(e, "mul i64 %s, %s", from0, stride_of(e, array));
-    return mp__emit_let(e, "add i64 %s, %s", offset,
-                        mp__emit_use(e, array, false));
 }
 
 /* The lanes that an access is for, as bits. */
@@ -193,7 +169,7 @@ const char *mp__emit_gather(mp_emit *e, const mp_node *node, const char *kind,
                         offsets, bits_of(e, true), bits);
 }
 
-static const char *data_of(mp_emit *e, const mp_node *array)
+const char *mp__emit_data(mp_emit *e, const mp_node *array)
 {
     return mp__write_text(e->unit, "%%data%d", array->root);
 }
@@ -201,34 +177,9 @@ static const char *data_of(mp_emit *e, const mp_node *array)
 /* Where an access is that a scalar offset tells. */
 static const char *address_of(mp_emit *e, const mp_node *node)
 {
-    const char *offset = offset_at(e, node, false);
+    const char *offset = mp__emit_offset(e, node, false);
     return mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
-                        data_of(e, node->args[0]), offset);
-}
-
-static const char *load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
-{
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    const char *element = mp__emit_raw_type(e, dtype, false);
-    const char *data = data_of(e, node->args[0]);
-    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
-    const char *done = mp__emit_new_label(e);
-    const char *inside;
-    const char *offset = run_offset(e, node, &inside);
-    mp__emit_likely(e, inside, fast, slow);
-    mp__emit_label(e, fast);
-    const char *from =
-        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
-    const char *a = mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
-    mp__emit_jump(e, done);
-    mp__emit_label(e, slow);
-    const char *offsets = offset_at(e, node, true);
-    const char *b = mp__emit_gather(e, node, "cold.", data, offsets, element);
-    const char *end = e->label;
-    mp__emit_jump(e, done);
-    mp__emit_label(e, done);
-    return mp__emit_let(e, "phi %s [ %s, %%%s ], [ %s, %%%s ]", type, a, fast,
-                        b, end);
+                        mp__emit_data(e, node->args[0]), offset);
 }
 
 static void load(mp_emit *e, const mp_node *node)
@@ -243,12 +194,13 @@ static void load(mp_emit *e, const mp_node *node)
         raw = mp__emit_let(e, "load %s, ptr %s, align 1", element,
                            address_of(e, node));
     } else if (mp__emit_is_run(e, node)) {
-        raw = load_run(e, node, dtype);
+        raw = mp__emit_load_run(e, node, dtype);
     } else if (mp__emit_moves(e, node)) {
         raw = mp__emit_core_load(e, node, address_of(e, node));
     } else {
-        const char *offsets = offset_at(e, node, true);
-        raw = mp__emit_gather(e, node, "", data_of(e, array), offsets, element);
+        const char *offsets = mp__emit_offset(e, node, true);
+        raw = mp__emit_gather(e, node, "", mp__emit_data(e, array), offsets,
+                              element);
     }
     raw = mp__emit_swap(e, raw, dtype, param_of(e, array)->swapped, wide);
     if (wide)
@@ -269,78 +221,11 @@ void mp__emit_scatter(mp_emit *e, const char *kind, const char *base,
                   mp__emit_vector_of(e, element), raw);
 }
 
-void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
-                           const char *to, const char *mask)
-{
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    const char *element = mp__emit_raw_type(e, dtype, false);
-    int size = mp_dtype_size(dtype);
-    const char *bits = mp__emit_to_bits(e, mask);
-    if (size < 4 && !e->bits) {
-        const char *offsets =
-            mp__emit_let(e, "mul %s %s, %s", ints(e, true), mp__emit_iota(e),
-                         spread(e, mp__emit_int(e, size), true));
-        mp__emit_scatter(e, "cold.", to, offsets, element, bits, raw);
-        return;
-    }
-    const char *name = element[0] == 'd' ? "f64" : element;
-    if (element[0] == 'f')
-        name = "f32";
-    mp__emit_declare(
-        e, mp__write_text(e->unit,
-                          "declare void @llvm.masked.store.v%d%s.p0(%s, ptr, "
-                          "i32, %s)",
-                          e->lanes, name, type, bits_of(e, true)));
-    mp__emit_line(e,
-                  "call void @llvm.masked.store.v%d%s.p0(%s %s, ptr %s, "
-                  "i32 1, %s %s)",
-                  e->lanes, name, type, raw, to, bits_of(e, true), bits);
-}
-
-/* Whether all lanes of a vector store: an i1. */
-const char *mp__emit_is_full(mp_emit *e, const mp_node *node)
-{
-    if (node->mask == NULL)
-        return e->full;
-    return mp__emit_all(e, mp__emit_use(e, node->mask, true));
-}
-
-static void store_run(mp_emit *e, const mp_node *node, const char *raw,
-                      mp_dtype dtype)
-{
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    const char *data = data_of(e, node->args[0]);
-    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
-    const char *part = mp__emit_new_label(e), *done = mp__emit_new_label(e);
-    const char *far = mp__emit_new_label(e);
-    const char *inside;
-    const char *offset = run_offset(e, node, &inside);
-    mp__emit_likely(e, inside, far, slow);
-    mp__emit_label(e, far);
-    const char *to =
-        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
-    mp__emit_likely(e, mp__emit_is_full(e, node), fast, part);
-    mp__emit_label(e, fast);
-    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
-    mp__emit_jump(e, done);
-    mp__emit_label(e, part);
-    const char *mask = mp__emit_mask(e, node);
-    mp__emit_masked_store(e, raw, dtype, to, mask == NULL ? e->on : mask);
-    mp__emit_jump(e, done);
-    mp__emit_label(e, slow);
-    const char *offsets = offset_at(e, node, true);
-    const char *bits = mp__emit_access_bits(e, node);
-    mp__emit_scatter(e, "cold.", data, offsets,
-                     mp__emit_raw_type(e, dtype, false), bits, raw);
-    mp__emit_jump(e, done);
-    mp__emit_label(e, done);
-}
-
 /* One lane: the mask is a condition. */
 static void store_one(mp_emit *e, const mp_node *node, mp_dtype dtype)
 {
     const char *go_on = mp__emit_new_label(e);
-    const char *offset = offset_at(e, node, false);
+    const char *offset = mp__emit_offset(e, node, false);
     const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, false);
     raw = mp__emit_swap(e, raw, dtype, param_of(e, node->args[0])->swapped,
                         false);
@@ -350,7 +235,7 @@ static void store_one(mp_emit *e, const mp_node *node, mp_dtype dtype)
         mp__emit_label(e, body);
     }
     const char *to = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
-                                  data_of(e, node->args[0]), offset);
+                                  mp__emit_data(e, node->args[0]), offset);
     mp__emit_line(e, "store %s %s, ptr %s, align 1",
                   mp__emit_raw_type(e, dtype, false), raw, to);
     mp__emit_jump(e, go_on);
@@ -368,16 +253,16 @@ static void store(mp_emit *e, const mp_node *node)
     const char *raw = mp__emit_narrow(e, node, node->args[2], dtype, true);
     raw = mp__emit_swap(e, raw, dtype, param_of(e, array)->swapped, true);
     if (mp__emit_is_run(e, node)) {
-        store_run(e, node, raw, dtype);
+        mp__emit_store_run(e, node, raw, dtype);
         return;
     }
     if (mp__emit_moves(e, node)) {
         mp__emit_core_store(e, node, address_of(e, node), raw);
         return;
     }
-    const char *offsets = offset_at(e, node, true);
+    const char *offsets = mp__emit_offset(e, node, true);
     const char *bits = mp__emit_access_bits(e, node);
-    mp__emit_scatter(e, "", data_of(e, array), offsets,
+    mp__emit_scatter(e, "", mp__emit_data(e, array), offsets,
                      mp__emit_raw_type(e, dtype, false), bits, raw);
 }
 
@@ -469,7 +354,7 @@ void mp__emit_array_op(mp_emit *e, const mp_node *node)
             mp__emit_moves(e, node)
                 ? !mp__emit_is_wide(e, node)
                 : is_uniform(e, node->args[0]) && is_uniform(e, node->args[1]);
-        mp__emit_set(e, node, offset_at(e, node, !narrow), !narrow);
+        mp__emit_set(e, node, mp__emit_offset(e, node, !narrow), !narrow);
         break;
     }
     case MP_OP_LOAD:

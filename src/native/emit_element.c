@@ -191,6 +191,9 @@ static const char *store_as_float(mp_emit *e, const mp_node *value,
         return mp__emit_let(
             e, "call %s %s(%s %s)", to, mp__emit_helper(e, "mp.i2s", wide),
             mp__emit_type(e, MP_TYPE_INT, wide), mp__emit_use(e, value, wide));
+    const char *single = wide ? mp__emit_have_single(e, value) : NULL;
+    if (dtype == MP_FLOAT32 && single != NULL)
+        return single;
     const char *from = mp__emit_real(e, value, wide);
     const char *real = mp__emit_type(e, MP_TYPE_FLOAT, wide);
     if (dtype == MP_FLOAT64)

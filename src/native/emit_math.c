@@ -372,6 +372,10 @@ void mp__emit_builtin(mp_emit *e, const mp_node *node)
     const char *function = functions[node->as.builtin];
     const char *intrinsic = intrinsics[node->as.builtin];
     const char *value;
+    if (node->single && wide) {
+        mp__emit_single_op(e, node);
+        return;
+    }
     if (function != NULL || intrinsic != NULL) {
         const char *args[3];
         for (int k = 0; k < node->nargs; k++)

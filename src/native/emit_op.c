@@ -265,6 +265,8 @@ static const char *compare(mp_emit *e, const mp_node *node, bool wide)
 {
     const mp_node *a = node->args[0], *b = node->args[1];
     if (a->type == MP_TYPE_FLOAT || b->type == MP_TYPE_FLOAT) {
+        if (wide && node->single)
+            return mp__emit_single_compare(e, node);
         if (a->type == b->type || is_small(a) || is_small(b))
             return compare_floats(e, node, wide);
         return compare_mixed(e, node, wide);
@@ -438,6 +440,8 @@ void mp__emit_op(mp_emit *e, const mp_node *node)
         mp__emit_set(e, node, e->on, e->lanes > 1);
     else if (node->small && wide)
         mp__emit_small_op(e, node);
+    else if (node->single && wide && node->type == MP_TYPE_FLOAT)
+        mp__emit_single_op(e, node);
     else
         mp__emit_set(e, node, value_of(e, node, wide), wide);
 }

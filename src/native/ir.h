@@ -171,6 +171,7 @@ struct mp_node {
     mp_shape_kind shape;
     int64_t step; /* shape LINEAR */
     bool small;   /* INT, varying: func->word bits hold it in any case */
+    bool single;  /* FLOAT, or comparison of those: computed in 32 bits */
     bool fits;    /* STORE, RESULT: so does the dtype that it is stored as */
     int64_t least, most; /* INT: of all values, after `narrow` */
     bool inside;         /* LOAD, STORE, ROW: a RANGE has checked the index */

@@ -9,8 +9,9 @@
  *       sum = sum + value[k] * x[column[k] + 1]
  *     end
  *
- * it runs with one lane. A map of small integers alone runs with twice or four
- * times as many as others (native/narrow.c). What it comes to is estimated both
+ * it runs with one lane. Where all values are small
+ * integers or float32 (native/narrow.c, native/single.c) it runs with twice or
+ * four times as many. What it comes to is estimated both
  * ways, from what `diverge` has found, in quarters of the time of a scalar
  * instruction. The choice depends on the kernel and its types alone. */
 #include "native/passes.h"
@@ -138,30 +139,44 @@ static void add_block(estimate *all, const mp_func *func, const mp_block *block)
     all->scattered = one.scattered;
 }
 
-/* Whether a boolean is made of words. */
+/* Whether a boolean is made of words or float32. */
 static bool is_choice(const mp_node *node)
 {
-    return (node->op == MP_OP_LT || node->op == MP_OP_LE ||
-            node->op == MP_OP_EQ) &&
-           node->args[0]->type == MP_TYPE_INT &&
-           node->args[1]->type == MP_TYPE_INT;
+    if (node->op != MP_OP_LT && node->op != MP_OP_LE && node->op != MP_OP_EQ)
+        return false;
+    return node->single || (node->args[0]->type == MP_TYPE_INT &&
+                            node->args[1]->type == MP_TYPE_INT);
 }
 
-/* Whether all that varies are integers that so many bits hold; without a loop
- * or a branch. */
-static bool is_small(mp_func *func, int bits)
+/* Whether what varies about a node are so many bits; of a run only elements
+ * that lie one behind the other. */
+static bool is_short(const mp_func *func, const mp_node *node, int bits)
+{
+    bool run = func->spec->form == MP_FORM_RUN;
+    if (node->op == MP_OP_RESULT)
+        return true;
+    if (node->op == MP_OP_STORE)
+        return run && is_plain(func, node);
+    if (node->op == MP_OP_LOAD && !(run && is_plain(func, node)))
+        return false;
+    return node->small || (bits == 32 && node->single) || is_choice(node);
+}
+
+/* Whether all that varies has so many bits; without a loop or a branch. */
+static bool is_all_short(mp_func *func, int bits)
 {
     bool some = false;
     if (func->norder != 1)
         return false;
     func->word = bits;
     mp__narrow_run(func);
+    mp__single_run(func);
     for (const mp_node *n = func->entry->first; n != NULL; n = n->next) {
-        if (n->shape != MP_SHAPE_VARYING || n->op == MP_OP_RESULT)
+        if (n->shape != MP_SHAPE_VARYING && n->op != MP_OP_STORE)
             continue;
-        if (!n->small && !is_choice(n))
+        if (!is_short(func, n, bits))
             return false;
-        some = true;
+        some |= n->op != MP_OP_RESULT && n->op != MP_OP_STORE;
     }
     return some;
 }
@@ -170,9 +185,9 @@ static bool is_small(mp_func *func, int bits)
  * for, and four times as many of 16. */
 static void widen(mp_func *func)
 {
-    if (is_small(func, 16))
+    if (is_all_short(func, 16))
         func->spec->lanes *= 4;
-    else if (is_small(func, 32))
+    else if (is_all_short(func, 32))
         func->spec->lanes *= 2;
     else
         func->word = 32;
@@ -188,7 +203,7 @@ void mp__lanes_run(mp_func *func)
     if (all.scattered && all.vector > all.scalar) {
         func->spec->lanes = 1;
         mp__diverge_run(func);
-    } else if (func->spec->form == MP_FORM_MAP) {
+    } else if (func->spec->form != MP_FORM_REDUCE) {
         widen(func);
     }
 }

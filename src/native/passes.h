@@ -28,15 +28,20 @@ void mp__fold_run(mp_func *func);
 void mp__diverge_run(mp_func *func);
 
 /* lanes.c: makes spec->lanes 1 where vectors do not pay, and all shapes
- * uniform with it; doubles them for a map of small integers. */
+ * uniform with it; makes them twice or four times as many where all values
+ * are short, and sets func->word. */
 void mp__lanes_run(mp_func *func);
 
 /* mask.c: leaves only branches on uniform conditions, and sets node->mask of
  * what has effects. */
 void mp__mask_run(mp_func *func);
 
-/* narrow.c: finds integers that 32 bits hold, and stores that cannot fail. */
+/* narrow.c: finds integers that func->word bits hold, and stores that cannot
+ * fail. */
 void mp__narrow_run(mp_func *func);
+
+/* single.c: finds floats that are computed in 32 bits; after `narrow`. */
+void mp__single_run(mp_func *func);
 
 /* Floor division of 0 to `most` by a positive constant: (x * factor) >> shift,
  * in 32 bits without a sign. Whether there are such numbers. */

@@ -1,0 +1,206 @@
+/* Runs: elements one behind the other, one for each lane, that are loaded and
+ * stored as a vector. */
+#include "native/emit.h"
+
+bool mp__emit_is_run(const mp_emit *e, const mp_node *node)
+{
+    const mp_node *index = node->args[1];
+    return e->lanes > 1 && node->args[0]->shape == MP_SHAPE_UNIFORM &&
+           index->shape == MP_SHAPE_LINEAR && index->step == 1 &&
+           e->spec->params[node->args[0]->root].packed;
+}
+
+/* The offset of the first lane's element of a run, and whether all lanes'
+ * elements are within bounds. */
+static const char *run_offset(mp_emit *e, const mp_node *node,
+                              const char **inside)
+{
+    const mp_node *array = node->args[0];
+    const char *from0 =
+        mp__emit_let(e, "sub i64 %s, 1", mp__emit_use(e, node->args[1], false));
+    *inside = mp__emit_let(e, "icmp ult i64 %s, %%limit%d", from0, array->root);
+    const char *offset =
+        mp__emit_let(e, "mul i64 %s, %s", from0, mp__emit_stride(e, array));
+    return mp__emit_let(e, "add i64 %s, %s", offset,
+                        mp__emit_use(e, array, false));
+}
+
+/* "f64" of "double". */
+static const char *mangled(const char *element)
+{
+    if (element[0] == 'd')
+        return "f64";
+    return element[0] == 'f' ? "f32" : element;
+}
+
+/* Elements one behind the other in the lanes of a mask, and 0 in others. */
+static const char *masked_load(mp_emit *e, mp_dtype dtype, const char *from,
+                               const char *bits)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *name = mangled(mp__emit_raw_type(e, dtype, false));
+    const char *mask = mp__emit_vector_of(e, "i1");
+    mp__emit_declare(
+        e, mp__write_text(e->unit,
+                          "declare %s @llvm.masked.load.v%d%s.p0(ptr, i32, %s, "
+                          "%s)",
+                          type, e->lanes, name, mask, type));
+    return mp__emit_let(e,
+                        "call %s @llvm.masked.load.v%d%s.p0(ptr %s, i32 1, "
+                        "%s %s, %s zeroinitializer)",
+                        type, e->lanes, name, from, mask, bits, type);
+}
+
+void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
+                           const char *to, const char *mask)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    int size = mp_dtype_size(dtype);
+    const char *bits = mp__emit_to_bits(e, mask);
+    if (size < 4 && !e->bits) {
+        const char *offsets = mp__emit_let(
+            e, "mul %s %s, %s", mp__emit_type(e, MP_TYPE_INT, true),
+            mp__emit_iota(e), mp__emit_splat(e, "i64", mp__emit_int(e, size)));
+        mp__emit_scatter(e, "cold.", to, offsets, element, bits, raw);
+        return;
+    }
+    const char *name = mangled(element);
+    mp__emit_declare(
+        e, mp__write_text(e->unit,
+                          "declare void @llvm.masked.store.v%d%s.p0(%s, ptr, "
+                          "i32, %s)",
+                          e->lanes, name, type, mp__emit_vector_of(e, "i1")));
+    mp__emit_line(e,
+                  "call void @llvm.masked.store.v%d%s.p0(%s %s, ptr %s, "
+                  "i32 1, %s %s)",
+                  e->lanes, name, type, raw, to, mp__emit_vector_of(e, "i1"),
+                  bits);
+}
+
+/* Whether all lanes of a vector store: an i1. */
+const char *mp__emit_is_full(mp_emit *e, const mp_node *node)
+{
+    if (node->mask == NULL)
+        return e->full;
+    return mp__emit_all(e, mp__emit_use(e, node->mask, true));
+}
+
+const char *mp__emit_run_inside(mp_emit *e, const mp_node *node)
+{
+    const char *inside;
+    run_offset(e, node, &inside);
+    return inside;
+}
+
+/* Where the first lane's element of a run is. */
+static const char *run_address(mp_emit *e, const mp_node *node)
+{
+    const char *inside;
+    const char *offset = run_offset(e, node, &inside);
+    return mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
+                        mp__emit_data(e, node->args[0]), offset);
+}
+
+/* A run in the lanes that are on, after all checks. */
+static const char *load_checked(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *offsets = mp__emit_offset(e, node, true);
+    if (mp_dtype_size(dtype) < 4 || e->spec->isa < MP_ISA_AVX2)
+        return mp__emit_gather(e, node, "cold.",
+                               mp__emit_data(e, node->args[0]), offsets,
+                               element);
+    return masked_load(e, dtype, run_address(e, node),
+                       mp__emit_access_bits(e, node));
+}
+
+static const char *load_either(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *element = mp__emit_raw_type(e, dtype, false);
+    const char *data = mp__emit_data(e, node->args[0]);
+    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
+    const char *done = mp__emit_new_label(e);
+    const char *inside;
+    const char *offset = run_offset(e, node, &inside);
+    mp__emit_likely(e, inside, fast, slow);
+    mp__emit_label(e, fast);
+    const char *from =
+        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    const char *a = mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, slow);
+    const char *offsets = mp__emit_offset(e, node, true);
+    const char *b = mp__emit_gather(e, node, "cold.", data, offsets, element);
+    const char *end = e->label;
+    mp__emit_jump(e, done);
+    mp__emit_label(e, done);
+    return mp__emit_let(e, "phi %s [ %s, %%%s ], [ %s, %%%s ]", type, a, fast,
+                        b, end);
+}
+
+const char *mp__emit_load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    switch (e->way) {
+    case MP_WAY_INSIDE:
+        return mp__emit_let(e, "load %s, ptr %s, align 1",
+                            mp__emit_raw_type(e, dtype, true),
+                            run_address(e, node));
+    case MP_WAY_CHECKED:
+        return load_checked(e, node, dtype);
+    case MP_WAY_EITHER:
+        break;
+    }
+    return load_either(e, node, dtype);
+}
+
+static void store_either(mp_emit *e, const mp_node *node, const char *raw,
+                         mp_dtype dtype)
+{
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    const char *data = mp__emit_data(e, node->args[0]);
+    const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
+    const char *part = mp__emit_new_label(e), *done = mp__emit_new_label(e);
+    const char *far = mp__emit_new_label(e);
+    const char *inside;
+    const char *offset = run_offset(e, node, &inside);
+    mp__emit_likely(e, inside, far, slow);
+    mp__emit_label(e, far);
+    const char *to =
+        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    mp__emit_likely(e, mp__emit_is_full(e, node), fast, part);
+    mp__emit_label(e, fast);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, part);
+    const char *mask = mp__emit_mask(e, node);
+    mp__emit_masked_store(e, raw, dtype, to, mask == NULL ? e->on : mask);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, slow);
+    const char *offsets = mp__emit_offset(e, node, true);
+    const char *bits = mp__emit_access_bits(e, node);
+    mp__emit_scatter(e, "cold.", data, offsets,
+                     mp__emit_raw_type(e, dtype, false), bits, raw);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, done);
+}
+
+void mp__emit_store_run(mp_emit *e, const mp_node *node, const char *raw,
+                        mp_dtype dtype)
+{
+    switch (e->way) {
+    case MP_WAY_INSIDE:
+        mp__emit_line(e, "store %s %s, ptr %s, align 1",
+                      mp__emit_raw_type(e, dtype, true), raw,
+                      run_address(e, node));
+        break;
+    case MP_WAY_CHECKED:
+        mp__emit_offset(e, node, true);
+        mp__emit_masked_store(e, raw, dtype, run_address(e, node), e->on);
+        break;
+    case MP_WAY_EITHER:
+        store_either(e, node, raw, dtype);
+        break;
+    }
+}
