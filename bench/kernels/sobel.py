@@ -111,8 +111,8 @@ def with_c(data: Data, c: CReference) -> Run:
     return run
 
 
-def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
-    kernel = moonpool.kernel(LUA)
+def with_moonpool(data: Data, pool: moonpool.Pool, fastmath: bool = False) -> Run:
+    kernel = moonpool.kernel(LUA, fastmath=fastmath)
     out = _inner(data)
 
     def run() -> Any:
@@ -120,3 +120,7 @@ def with_moonpool(data: Data, pool: moonpool.Pool) -> Run:
         return out
 
     return run
+
+
+def with_moonpool_fastmath(data: Data, pool: moonpool.Pool) -> Run:
+    return with_moonpool(data, pool, fastmath=True)

@@ -175,6 +175,20 @@ def test_native_goals(results):
     assert not refused.kept
 
 
+def test_native_float32_is_compared_with_fastmath(results):
+    results["Sobel, float32"] = {
+        "numba parallel": Time(0.5, [0.002]),
+        "moonpool N": Time(0.1, [0.005]),
+        "moonpool fastmath": Time(0.1, [0.001]),
+    }
+    found = {figure.what: figure for figure in native.goals(results)}
+    slowest = found["the slowest of these, Julia set"]
+    assert slowest.measured == "2.00 x"
+    results["Sobel, float32"]["moonpool fastmath"] = Time(0.1, [0.004])
+    found = {figure.what: figure for figure in native.goals(results)}
+    assert not found["the slowest of these, Sobel, float32 with fastmath"].kept
+
+
 def test_native_compile_figures():
     times = {
         "numba parallel": {"Triad": 500.0, "Julia set": 700.0},
