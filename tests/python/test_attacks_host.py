@@ -976,7 +976,7 @@ FLOATS = """
         return function(x)
             local third, tiny = x / 3, 2.0^-1074 * x
             return third, -x / 3, x * 0.1 + 0.2, tiny, tiny / 2 + tiny, 1e-310 * x, math.sqrt(x),
-                math.floor(x * 0.5), tonumber('0.1'), x // 0.3
+                math.floor(x * 0.5), {tenth}, x // 0.3
         end'''
 """
 
@@ -1007,22 +1007,28 @@ def modes(tmp_path_factory):
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
+@pytest.mark.parametrize("native", ["auto", "on"])
 @pytest.mark.refused
-def test_floating_point_modes(run_python, modes, mode):
-    """Left behind by another library in the thread that makes the pool, or the calls."""
-    code = textwrap.dedent(FLOATS).format(library=str(modes)) + textwrap.dedent(f"""
+def test_floating_point_modes(run_python, modes, native, mode):
+    """Left behind by another library in the thread that makes the pool, compiles, or calls."""
+    tenth = "tonumber('0.1')" if native == "auto" else "0.1 + 1 / 3"
+    code = textwrap.dedent(FLOATS).format(library=str(modes), tenth=tenth) + textwrap.dedent(f"""
         first, second = np.arange(1.0, 50.0), 0.1 * np.arange(1000)
         def results(pool):
-            many = pool.map(body, first)
+            kernel = moonpool.kernel(body)
+            # Compiled code runs on the calling thread from the second time on.
+            many = [one for _ in range(3) for one in pool.map(kernel, first)]
             one = pool.submit(body, 2.0).result()
             total = pool.reduce("function(a, x) return a + x end", second, init=0.0, combine="+")
             return [m.tobytes() for m in many], np.array(one).tobytes(), total.hex()
-        with moonpool.Pool(2) as before:
+        with moonpool.Pool(2, native={native!r}) as before:
             clean = results(before)
             assert library.spoil({mode}) == 0
-            with moonpool.Pool(2) as after:
+            with moonpool.Pool(2, native={native!r}) as after:
                 assert results(after) == clean
             assert results(before) == clean
+            if {native!r} == "on" and moonpool._native.available():
+                assert before.stats()["native"] > 100
     """)
     run_python(code)
 

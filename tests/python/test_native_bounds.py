@@ -1,5 +1,6 @@
 """Indices that count with a loop are checked before it: to the same effect."""
 
+import mmap
 import random
 
 import numpy as np
@@ -105,3 +106,31 @@ def test_bad_indices(pools, dtype, write, rank):
                     assert FENCE.is_whole()
                     found[tier] = str(caught.value)
                 assert len(set(found.values())) == 1, (body, bad, found)
+
+
+def test_more_than_2_32_elements(pools):
+    """Mostly pages that nobody has touched: offsets need more than 32 bits, signed or not."""
+    size = (1 << 32) + 4096
+    # Linux's MAP_NORESERVE, which Python does not name.
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000
+    memory = mmap.mmap(-1, size, flags=flags)
+    whole = np.frombuffer(memory, "u1")
+    square = whole[: 1 << 32].reshape(1 << 16, 1 << 16)
+    places = np.array([1, 77, 1 << 31, (1 << 31) + 1, 1 << 32, (1 << 32) + 1, size] * 3)
+    wanted = np.arange(1, 22) % 7 + 1
+    got = np.zeros(21)
+    for tier, pool in pools.items():
+        pool.run("function(i, a, k) a[k[i]] = i % 7 + 1 end", 21, whole, places)
+        assert (whole[places - 1] == wanted).all(), tier
+        pool.run("function(i, o, a, k) o[i] = a[k[i]] end", 21, got, whole, places)
+        assert (got == wanted).all(), tier
+        read = "function(i, o, a, k, n) o[i] = a[n + 1 - k[i]] end"
+        pool.run(read, 21, got, whole[::-1], places, size)
+        assert (got == wanted).all(), tier
+        read = "function(i, o, a, n, m) o[i] = a[n][m] end"
+        for n, m in ((40_000, 12_345), (65_535, 65_535)):
+            square[n, m] = 9
+            pool.run(read, 21, got, square, n + 1, m + 1)
+            assert (got == 9).all(), tier
+            square[n, m] = 0
+        whole[places - 1] = 0

@@ -102,6 +102,18 @@ def test_runs(pool, body):
     stops(lambda: pool.run(kernel, 1000, np.ones(1000), np.ones(8), timeout=TIMEOUT))
 
 
+@pytest.mark.parametrize("name", ["while", "slow rounds", "varying", "branches"])
+def test_where_and_signatures(pool, name):
+    x = np.arange(1000.0) + 1
+    kernel = moonpool.kernel(f"function(x) {MAPS[name]} end")
+    chosen = x % 3 == 0
+    stops(lambda: pool.map(kernel, x, out=np.empty(1000), where=chosen, timeout=TIMEOUT))
+    body = MAPS[name].replace("return x", "o[1] = x").replace("return s", "o[1] = s")
+    kernel = moonpool.kernel(f"function(a, o) local x = a[2] {body} end", signature="(n)->(n)")
+    rows = np.repeat(x[:, None], 3, axis=1)
+    stops(lambda: pool.map(kernel, rows, out=np.empty((1000, 3)), timeout=TIMEOUT))
+
+
 @pytest.mark.parametrize("combine", [None, "+", "function(a, b) return a + b end"])
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_reductions(pool, combine, axis):
