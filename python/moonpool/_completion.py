@@ -191,7 +191,7 @@ class Completions:
         with self._lock:
             if self._thread is not threading.current_thread():
                 return
-        while self._inflight or not self._closing:
+        while not self._ends():
             try:
                 self._serve(_SHOWING if self._showing else _SLEEPING)
             except Exception:
@@ -199,6 +199,15 @@ class Completions:
                 _log.exception("a future could not be finished")
         if self._orphan:
             self.core.free(-1.0)
+
+    def _ends(self) -> bool:
+        # A call that began before the close may add its future after this: then
+        # it needs another thread.
+        with self._lock:
+            if self._inflight or not self._closing:
+                return False
+            self._thread = None
+            return True
 
     def _start(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import moonpool
+from moonpool import _completion
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -243,3 +244,24 @@ def test_interrupt_while_the_thread_starts(monkeypatch, when):
                 one.join(10)
         assert len(serving()) == len(others) + 1
     assert len(serving()) == len(others)
+
+
+def test_close_while_a_call_begins(monkeypatch):
+    """A call that was counted in before the close ends, though nothing was in flight."""
+    pool = moonpool.Pool(1)
+    assert pool.submit("function() return 1 end").result(10) == 1
+    thread = pool._completions._thread
+    closer = threading.Thread(target=pool.close, daemon=True)
+    add = _completion.Completions.add
+
+    def late(completions, future):
+        closer.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        add(completions, future)
+
+    monkeypatch.setattr(_completion.Completions, "add", late)
+    future = pool.map_async("function(x) return x + 1 end", np.ones(2))
+    assert future.result(10).tolist() == [2, 2]
+    closer.join(10)
+    assert not closer.is_alive()
