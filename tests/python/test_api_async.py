@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import moonpool
-from moonpool import _native
+from moonpool import _condition, _native
 
 pytestmark = pytest.mark.skipif(not _native.available(), reason="there is no llvmlite")
 
@@ -24,7 +24,7 @@ class Gate:
 
     def __init__(self, patch):
         self.entered, self.open = threading.Event(), threading.Event()
-        self.threads = []
+        self.threads: list[threading.Thread] = []
         before = _native.compile_ir
 
         def compile_ir(ir, isa):
@@ -254,7 +254,7 @@ class TestEnds:
         pool.submit("function() end").result(WAIT)
         with monkeypatch.context() as patch:
 
-            class Thread(_completion.Thread):
+            class Thread(_condition.Thread):
                 def start(self):
                     raise KeyboardInterrupt
 

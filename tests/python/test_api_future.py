@@ -307,6 +307,7 @@ class TestGivenUp:
 
         for _ in range(50):
             job = core.run_start(kernel, (1,), _core.Operands(()), 0.0, Owner(), False)
+            assert job is not None
             thread = threading.Thread(target=take)
             thread.start()
             time.sleep(0.001)

@@ -5,6 +5,7 @@ MOONPOOL_KERNELS says how many at random, MOONPOOL_SEED where to begin.
 
 import os
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,8 +56,8 @@ def agree(pools, source, args, **options):
 def values(rng, dtype, count):
     """Return integers of a dtype, with its extremes more often than not."""
     info = np.iinfo(dtype)
-    edges = [info.min, info.min + 1, -1, 0, 1, info.max // 2, info.max - 1, info.max]
-    edges = np.array([edge for edge in edges if info.min <= edge], dtype)
+    all_ = [info.min, info.min + 1, -1, 0, 1, info.max // 2, info.max - 1, info.max]
+    edges = np.array([edge for edge in all_ if info.min <= edge], dtype)
     any_ = rng.integers(info.min, info.max, count, dtype, endpoint=True)
     return np.where(rng.random(count) < 0.6, rng.choice(edges, count), any_)
 
@@ -98,7 +99,7 @@ def test_at_random(pools, first):
         count = rnd.choice((1, 31, 64, 129, 500))
         args = [values(rng, rnd.choice(DTYPES), count * 2)[:: rnd.choice((1, 1, 1, 2))][:count]]
         args += [values(rng, rnd.choice(DTYPES), count) for _ in range(2)]
-        options = {"dtype": rnd.choice(OUTPUTS)}
+        options: dict[str, Any] = {"dtype": rnd.choice(OUTPUTS)}
         if rnd.random() < 0.2:
             options["where"] = rng.random(count) < 0.5
             options["out"] = np.zeros(count, options.pop("dtype") or "i8")
