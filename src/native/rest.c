@@ -80,7 +80,7 @@ static mp_native_result run_rest(const mp_rest *rest, int lanes,
     for (int k = 0; k < rest->noperands; k++) {
         size_t size = rest->sizes[k];
         steps[k] = (int64_t)size;
-        at[k] = size == 0 ? frame->at[k] : &room[k * lanes * 8];
+        at[k] = size == 0 ? frame->at[k] : &room[(int64_t)k * lanes * 8];
         if (size == 0 || k >= rest->ninputs)
             continue;
         const char *from = frame->at[k] + first * frame->steps[k];
