@@ -167,27 +167,33 @@ def goals(results: Results) -> Iterator[Figure]:
 # ---- compiling -----------------------------------------------------------------
 
 
-def compile_times(workers: int) -> Milliseconds:
-    """Return milliseconds of numba, moonpool, and moonpool from the disk's cache."""
+def compile_times(workers: int) -> dict[str, Milliseconds]:
+    """Return those of numba, of moonpool, and of moonpool from the disk's cache."""
+    columns = {
+        compiling.NUMBA: compiling.NUMBA,
+        compiling.MOONPOOL: compiling.MOONPOOL,
+        "from disk": compiling.MOONPOOL,
+    }
     with tempfile.TemporaryDirectory(prefix="moonpool-bench-") as folder:
-        cold = compiling.in_new_process(workers, Path(folder), "--numba")
-        again = compiling.in_new_process(workers, Path(folder))
-    return {**cold, "from disk": again["moonpool N"]}
+        return {
+            column: compiling.in_new_process(peer, workers, Path(folder))
+            for column, peer in columns.items()
+        }
 
 
-def compile_table(times: Milliseconds) -> str:
+def compile_table(times: dict[str, Milliseconds]) -> str:
     """Return the milliseconds that each kernel takes to compile."""
     rows = [["kernel", *times]]
-    for title in times["moonpool N"]:
+    for title in times[compiling.MOONPOOL]:
         columns = times.values()
         cells = (f"{column[title]:.1f}" if title in column else "-" for column in columns)
         rows.append([title, *cells])
     return report.table(rows)
 
 
-def compile_figures(times: Milliseconds) -> Iterator[Figure]:
+def compile_figures(times: dict[str, Milliseconds]) -> Iterator[Figure]:
     """Compare compile times with what they are to be."""
-    mine, numba = times["moonpool N"], times["numba parallel"]
+    mine, numba = times[compiling.MOONPOOL], times[compiling.NUMBA]
     yield at_most("compiling a kernel, median", _median(mine.values()), 20, " ms")
     yield at_most("loading it from disk, median", _median(times["from disk"].values()), 2, " ms")
     ratios = [mine[title] / numba[title] for title in mine.keys() & numba.keys()]
@@ -317,7 +323,9 @@ def compare(
     return results, what, about
 
 
-def text(results: Results, compiled: Milliseconds, figures: list[Figure], about: str) -> str:
+def text(
+    results: Results, compiled: dict[str, Milliseconds], figures: list[Figure], about: str
+) -> str:
     """Return all tables with what they say."""
     return "\n\n".join(
         [

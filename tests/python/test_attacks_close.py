@@ -251,6 +251,7 @@ def test_close_while_a_call_begins(monkeypatch):
     pool = moonpool.Pool(1)
     assert pool.submit("function() return 1 end").result(10) == 1
     thread = pool._completions._thread
+    assert thread is not None
     closer = threading.Thread(target=pool.close, daemon=True)
     add = _completion.Completions.add
 
