@@ -234,6 +234,8 @@ class Completions:
             future.fail(error)
         finally:
             self._started.discard(future)
+            # A cancel() too late for the step relied on it until now.
+            future.stop_late()
 
     def _serve(self, seconds: float) -> None:
         """Finish the next job that ends within `seconds`."""

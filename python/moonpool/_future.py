@@ -214,16 +214,17 @@ class Future(_Future[T]):
                     steps.close()
                     raise CancelledError
                 self._job = job = next(steps)
-                self._stop_late(job)
+                self.stop_late()
             finally:
                 if visit is not None:
                     visit.unbind()
         return job
 
-    def _stop_late(self, job: Job | None) -> None:
+    def stop_late(self) -> None:
         """Stop a job that was started while the call was cancelled."""
-        if self._stopped and job is not None:
-            job.stop()
+        with self._turn:
+            if self._stopped and self._job is not None:
+                self._job.stop()
 
     def _become_cancelled(self) -> bool:
         if not super().cancel():

@@ -287,3 +287,24 @@ def test_an_exit_while_it_compiles(run_python):
         future = pool.map_async({f"function(x) {steps} return x end"!r}, [1.0])
         """
     )
+
+
+def test_cancel_as_a_step_ends():
+    """A cancel() that comes when the step has looked for it, and has not ended."""
+
+    class Started(set):
+        def discard(self, future):
+            # Steps before that are put off too.
+            if future._job is not None:
+                canceller.start()
+                while not future._stopped:
+                    time.sleep(0.001)
+            super().discard(future)
+
+    with moonpool.Pool(1, native="on") as pool:
+        pool._completions._started = Started()
+        future = pool.map_async("function(x) while x >= 0 do x = x + 1 end return x end", np.ones(9))
+        canceller = threading.Thread(target=future.cancel)
+        with pytest.raises(CancelledError):
+            future.result(10)
+        canceller.join()
