@@ -5,6 +5,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import CancelledError
+from typing import Any
 
 import numpy as np
 import pytest
@@ -292,7 +293,7 @@ def test_an_exit_while_it_compiles(run_python):
 def test_cancel_as_a_step_ends():
     """A cancel() that comes when the step has looked for it, and has not ended."""
 
-    class Started(set):
+    class Started(set[Any]):
         def discard(self, future):
             # Steps before that are put off too.
             if future._job is not None:
@@ -303,7 +304,8 @@ def test_cancel_as_a_step_ends():
 
     with moonpool.Pool(1, native="on") as pool:
         pool._completions._started = Started()
-        future = pool.map_async("function(x) while x >= 0 do x = x + 1 end return x end", np.ones(9))
+        endless = "function(x) while x >= 0 do x = x + 1 end return x end"
+        future = pool.map_async(endless, np.ones(9))
         canceller = threading.Thread(target=future.cancel)
         with pytest.raises(CancelledError):
             future.result(10)
