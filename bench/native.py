@@ -329,7 +329,7 @@ def text(
     """Return all tables with what they say."""
     return "\n\n".join(
         [
-            "Milliseconds in steady state, the least of ten runs, and in parentheses the "
+            "Milliseconds in steady state, the least of all runs, and in parentheses the "
             "ratio to the best peer that is not moonpool (below 1 is faster than all):",
             steady(results),
             "Milliseconds to compile a kernel, which is its first call less a steady one, "

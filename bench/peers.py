@@ -63,7 +63,7 @@ def text(results: Results, about: str) -> str:
     """Return both tables with what they say."""
     return "\n\n".join(
         [
-            "Milliseconds in steady state, the least of up to ten runs, and in "
+            "Milliseconds in steady state, the least of all runs, and in "
             "parentheses the ratio to NumPy's (below 1 is faster than NumPy):",
             steady(results),
             "Seconds to the first result, with all that happens once: importing, "
