@@ -75,7 +75,8 @@ void mp__access_param(const mp_spec *spec, int param, mp_writer *to)
                                            : "the same for all items of a row");
         break;
     case MP_PARAM_ACC:
-        mp__write(to, "an accumulator, %s", scalar_text(p->scalar));
+        mp__write(to, "an accumulator, %s%s", scalar_text(p->scalar),
+                  p->mixed ? " or the integer that it begins as" : "");
         break;
     }
 }

@@ -20,6 +20,41 @@ static int result_line(const mp_func *func, int index)
     return 0;
 }
 
+/* Whether a value is a float, or the accumulator as it was before. */
+static bool is_kept(const mp_infer *infer, const mp_node *node, int acc,
+                    bool *seen)
+{
+    if (!(mp__infer_fact(infer, node).may & MP_MAY_INT) || seen[node->id])
+        return true;
+    seen[node->id] = true;
+    if (node->op == MP_OP_PARAM)
+        return mp__infer_acc(infer->func->spec, node->as.index) == acc;
+    if (node->op != MP_OP_PHI && node->op != MP_OP_SELECT)
+        return false;
+    for (int k = node->op == MP_OP_SELECT; k < node->nargs; k++) {
+        if (!is_kept(infer, node->args[k], acc, seen))
+            return false;
+    }
+    return true;
+}
+
+/* Whether an accumulator that begins as an integer is this very integer until
+ * it is a float, as in `math.max(acc, x)`: so that its value tells whether it
+ * still is. */
+static bool keeps_first(const mp_infer *infer, const mp_param *param, int acc)
+{
+    const mp_func *func = infer->func;
+    bool *seen = mp__unit_alloc(infer->unit, (size_t)func->nnodes);
+    if (!param->exact)
+        return false;
+    for (const mp_node *n = func->exit->first; n != NULL; n = n->next) {
+        if (n->op == MP_OP_RESULT && n->as.index == acc &&
+            !is_kept(infer, n->args[0], acc, seen))
+            return false;
+    }
+    return true;
+}
+
 /* An accumulator is a float where floats are returned for it. It may begin as
  * an integer: what is done with it must not tell. */
 static void settle_acc(mp_infer *infer, mp_param *param, int acc)
@@ -36,7 +71,9 @@ static void settle_acc(mp_infer *infer, mp_param *param, int acc)
                         "an accumulator becomes another kind of value");
     if (!was_number)
         return;
-    if (result.may == MP_MAY_NUMBER)
+    param->mixed =
+        result.may == MP_MAY_NUMBER && keeps_first(infer, param, acc);
+    if (result.may == MP_MAY_NUMBER && !param->mixed)
         mp__unit_refuse(infer->unit, line,
                         param->scalar == MP_KIND_FLOAT
                             ? "give an integer for init, or return floats only"

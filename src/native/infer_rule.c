@@ -38,6 +38,14 @@ int mp__infer_acc(const mp_spec *spec, int param)
     return acc;
 }
 
+static mp_fact acc_fact(const mp_infer *infer, int index)
+{
+    const mp_spec *spec = infer->func->spec;
+    mp_fact first = scalar_fact(spec->params[index].scalar);
+    first.exact |= spec->params[index].exact;
+    return mp__fact_join(first, infer->accs[mp__infer_acc(spec, index)]);
+}
+
 static mp_fact param_fact(const mp_infer *infer, int index)
 {
     const mp_spec *spec = infer->func->spec;
@@ -53,8 +61,7 @@ static mp_fact param_fact(const mp_infer *infer, int index)
     case MP_PARAM_INDEX:
         return mp__fact_ints(1, MP_NATIVE_EXTENT);
     case MP_PARAM_ACC:
-        return mp__fact_join(scalar_fact(param->scalar),
-                             infer->accs[mp__infer_acc(spec, index)]);
+        return acc_fact(infer, index);
     }
     return mp__fact_none();
 }

@@ -221,7 +221,9 @@ static bool learn_result(mp_infer *infer, const mp_node *node)
     *result = now;
     if (infer->func->spec->form == MP_FORM_REDUCE) {
         /* Accumulators go round outside of the kernel: no range is known. */
-        infer->accs[node->as.index] = mp__fact_of(now.may);
+        mp_fact *acc = &infer->accs[node->as.index];
+        *acc = mp__fact_of(now.may);
+        acc->exact = now.exact;
     }
     return grown;
 }

@@ -27,7 +27,8 @@ typedef struct mp_native {
     int noutputs; /* fixed after new; -1: refused */
     /* Of a reduction these are the accumulators: bool, int64 or float64. */
     mp_dtype outputs[MP_MAX_ARGS];
-    mp_refusal refusal; /* fixed after new; where it was refused */
+    bool mixed[MP_MAX_ARGS]; /* likewise; see mp_param */
+    mp_refusal refusal;      /* fixed after new; where it was refused */
 } mp_native;
 
 /* Runs the code for all items of a frame. */

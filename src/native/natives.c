@@ -40,7 +40,7 @@ static void add_param(key *k, const mp_param *p)
         return;
     case MP_PARAM_UNIFORM:
     case MP_PARAM_ACC:
-        add_byte(k, (int)p->scalar);
+        add_byte(k, (int)p->scalar + 64 * p->exact);
         return;
     case MP_PARAM_ARRAY:
         add_byte(k, (int)p->dtype + 64 * p->swapped);
@@ -304,8 +304,10 @@ static void keep_outputs(mp_native *native, const mp_spec *spec)
     for (int k = 0; k < spec->noutputs; k++)
         native->outputs[k] = spec->outputs[k].dtype;
     for (int k = 0; k < spec->nparams; k++) {
-        if (spec->params[k].kind == MP_PARAM_ACC)
-            native->outputs[count++] = acc_dtype(spec->params[k].scalar);
+        if (spec->params[k].kind != MP_PARAM_ACC)
+            continue;
+        native->mixed[count] = spec->params[k].mixed;
+        native->outputs[count++] = acc_dtype(spec->params[k].scalar);
     }
     native->noutputs = count;
 }

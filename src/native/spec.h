@@ -36,6 +36,9 @@ typedef struct mp_param {
     bool packed;      /* ARRAY and CORE: elements of the last dimension are */
     bool readonly;    /* ARRAY and CORE */
     int dim;          /* INDEX: 0 to spec->ndim - 1 */
+    bool exact;       /* ACC: begins as an integer that is a float exactly */
+    bool mixed;       /* ACC, a FLOAT, set by inference: where it has the value
+                         that it began with, it may still be that integer */
 } mp_param;
 
 /* The most dimensions of an array in native code. */

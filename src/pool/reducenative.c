@@ -55,14 +55,23 @@ const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
     return param_of(arg, layout, param);
 }
 
+static mp_param acc_of(mp_value init)
+{
+    mp_param param = {.kind = MP_PARAM_ACC, .scalar = init.kind};
+    if (init.kind == MP_KIND_INT) {
+        double f = (double)init.as.i;
+        param.exact = f < 0x1p63 && (int64_t)f == init.as.i;
+    }
+    return param;
+}
+
 static const char *describe(const mp_reduce_job *r, mp_spec *spec)
 {
     mp__tier_spec(spec, MP_FORM_REDUCE, r->job.kernel);
     spec->lanes = r->fold.lanes;
     spec->streams = r->fold.streams;
     for (int k = 0; k < r->naccs; k++)
-        spec->params[k] =
-            (mp_param){.kind = MP_PARAM_ACC, .scalar = r->init[k].kind};
+        spec->params[k] = acc_of(r->init[k]);
     int nargs = r->job.args.count;
     const char *obstacle = NULL;
     for (int k = 0; obstacle == NULL && k < nargs; k++)
@@ -87,8 +96,7 @@ mp_status mp_reduce_show(const mp_reduce_spec *spec,
     types.streams = lanes ? MP_STREAMS : 1;
     types.nparams = spec->naccs + spec->nargs;
     for (int k = 0; k < spec->naccs; k++)
-        types.params[k] =
-            (mp_param){.kind = MP_PARAM_ACC, .scalar = spec->init[k].kind};
+        types.params[k] = acc_of(spec->init[k]);
     const char *obstacle = NULL;
     for (int k = 0; obstacle == NULL && k < spec->nargs; k++)
         obstacle = param_of(&spec->args[k], MP_LAYOUT_PACKED,
@@ -98,7 +106,7 @@ mp_status mp_reduce_show(const mp_reduce_spec *spec,
 }
 
 /* What the accumulators become; `*known` is false where it cannot be compiled
- * at all. */
+ * at all, or they may be an integer here and a float there. */
 static mp_status learn_accs(const mp_reduce_job *r, const mp_spec *spec,
                             mp_dtype *accs, bool *known, mp_error *err)
 {
@@ -109,8 +117,10 @@ static mp_status learn_accs(const mp_reduce_job *r, const mp_spec *spec,
     if (status != MP_OK)
         return status;
     *known = types->noutputs == r->naccs;
-    for (int k = 0; *known && k < r->naccs; k++)
+    for (int k = 0; *known && k < r->naccs; k++) {
         accs[k] = types->outputs[k];
+        *known = !types->mixed[k];
+    }
     mp_native_release(types);
     return MP_OK;
 }
@@ -321,8 +331,37 @@ static mp_native_result fold_range(reduce_run *run, int64_t lo, int64_t hi)
     }
 }
 
+/* The integers, and the powers of them, that a sum or product of as many as
+ * there are lanes has in floats too. */
+static bool adds_up(mp_combine how, int64_t init)
+{
+    if (how == MP_COMBINE_MUL)
+        return init >= -1 && init <= 1;
+    return init >= -(INT64_C(1) << 47) && init <= INT64_C(1) << 47;
+}
+
+/* Whether a mixed accumulator, combined to `value`, may be an integer: all of
+ * its lanes still have the bits that they began with, or the one that has won
+ * has. */
+static bool may_be_int(const reduce_run *run, int k, int64_t lanes,
+                       mp_value value)
+{
+    const mp_reduce_job *r = run->reduce;
+    const uint64_t *accs = &run->scalars[(size_t)k * (size_t)r->fold.lanes];
+    bool sum = r->combine == MP_COMBINE_ADD || r->combine == MP_COMBINE_MUL;
+    if (lanes == 1 || !sum)
+        return mp__reduce_bits(value, MP_FLOAT64) == run->init[k];
+    int64_t same = 0;
+    for (int64_t i = 0; i < lanes; i++) {
+        int64_t lane = i % MP_STREAMS * WIDTH + i / MP_STREAMS;
+        same += accs[lane] == run->init[k];
+    }
+    return same == lanes || (same > 0 && !adds_up(r->combine, r->init[k].as.i));
+}
+
 /* Puts the block's results where they belong. False where the interpreter has
- * to say what is wrong: booleans are not combined by operators. */
+ * to say what is wrong, since booleans are not combined by operators, or what
+ * a result is. */
 static bool put_partial(const reduce_run *run, int64_t item, int64_t count)
 {
     const mp_reduce_job *r = run->reduce;
@@ -339,6 +378,8 @@ static bool put_partial(const reduce_run *run, int64_t item, int64_t count)
         partial[k] = combine_lanes(
             r->combine, &run->scalars[(size_t)k * (size_t)r->fold.lanes], lanes,
             dtype);
+        if (r->job.native->mixed[k] && may_be_int(run, k, lanes, partial[k]))
+            return false;
     }
     return true;
 }

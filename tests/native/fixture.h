@@ -32,6 +32,7 @@
  *     w{f8}             an output's
  *     #                 an index: of a run
  *     @f @i @b          an accumulator: of a reduction
+ *     @ie               one that begins as an integer that a float holds
  *     -> f8 i4          outputs of those dtypes
  *     -> ?              outputs, as many as the kernel returns
  *
@@ -100,6 +101,7 @@ static inline void spec_param(mp_spec *spec, const char *word)
     } else if (word[0] == '=' || word[0] == '@') {
         param->kind = word[0] == '=' ? MP_PARAM_UNIFORM : MP_PARAM_ACC;
         param->scalar = spec_kind(word[1]);
+        param->exact = strcmp(word, "@ie") == 0;
         if (word[0] == '@')
             spec->form = MP_FORM_REDUCE;
     } else if (strpbrk(word, "[{") != NULL) {

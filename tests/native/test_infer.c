@@ -408,60 +408,6 @@ static void what_would_raise(void **data)
             "f8 -> ?", 1, "never ends");
 }
 
-/* ---- outputs ------------------------------------------------------------ */
-
-static void check_output(const char *source, const char *types, mp_dtype wanted)
-{
-    compiled *c = compile(source, types, passes);
-    assert_int_equal(c->status, MP_OK);
-    assert_int_equal(c->spec.noutputs, 1);
-    if (c->spec.outputs[0].dtype != wanted)
-        fail_msg("%s: %s", source, mp_dtype_name(c->spec.outputs[0].dtype));
-    compile_free(c);
-}
-
-static void outputs(void **data)
-{
-    (void)data;
-    check_output("function(x) return x + 1 end", "i4 -> ?", MP_INT64);
-    check_output("function(x) return x + 1 end", "f4 -> ?", MP_FLOAT32);
-    check_output("function(x) return x / 2 end", "i4 -> ?", MP_FLOAT64);
-    check_output("function(x) return x > 2 end", "f4 -> ?", MP_BOOL);
-    check_output("function(x) return x > 2 and 1 or x end", "f4 -> ?",
-                 MP_FLOAT32);
-    check_output("function(x) return math.floor(x) end", "f4 -> ?", MP_INT64);
-    check_output("function(x) return x > 2 and math.floor(x) or x end",
-                 "f8 -> ?", MP_FLOAT64);
-}
-
-static mp_kind acc_kind(const char *source, const char *types)
-{
-    compiled *c = compile(source, types, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: %s", source, c->unit.refusal.what);
-    mp_kind kind = c->spec.params[0].scalar;
-    compile_free(c);
-    return kind;
-}
-
-static void accumulators(void **data)
-{
-    (void)data;
-    const char *sum = "function(acc, x) return acc + x end";
-    const char *max = "function(acc, x) return math.max(acc, x) end";
-    assert_int_equal(acc_kind(sum, "@i f8"), MP_KIND_FLOAT);
-    assert_int_equal(acc_kind(sum, "@f i8"), MP_KIND_FLOAT);
-    assert_int_equal(acc_kind(sum, "@i i8"), MP_KIND_INT);
-    assert_int_equal(acc_kind(max, "@f f8"), MP_KIND_FLOAT);
-    exact(sum, "@f i8");
-    exact(max, "@i i8");
-    refused(max, "@f i8", 1, "an accumulator is an integer here");
-    refused("function(acc, x) return x end", "@f i8", 1,
-            "begins as a float and becomes an integer");
-    refused("function(acc, x) return x > 1 end", "@f f8", 1,
-            "another kind of value");
-}
-
 /* ---- arrays ------------------------------------------------------------- */
 
 static void arrays(void **data)
@@ -536,8 +482,6 @@ int main(void)
         cmocka_unit_test(truth),
         cmocka_unit_test(numbers_or_nil),
         cmocka_unit_test(what_would_raise),
-        cmocka_unit_test(outputs),
-        cmocka_unit_test(accumulators),
         cmocka_unit_test(arrays),
         cmocka_unit_test(giving_up_late),
         cmocka_unit_test(kernels_at_random),

@@ -42,6 +42,11 @@ mp_status mp__driver_run(mp_unit *unit, const mp_kernel *kernel,
     bool dear = strstr(mp_kernel_source(kernel, &size), "dear") != NULL;
     *out = (mp_driven){
         .spec = *spec, .loops = loops, .worst = dear ? 30000 : 1, .ir = ""};
+    if (strstr(mp_kernel_source(kernel, &size), "math.max(a") != NULL &&
+        spec->params[0].exact) {
+        out->spec.params[0].scalar = MP_KIND_FLOAT;
+        out->spec.params[0].mixed = true;
+    }
     if (last == MP_STAGE_INFER && spec->form == MP_FORM_MAP) {
         out->spec.noutputs = 1;
         out->spec.outputs[0].dtype = spec->widest;

@@ -321,6 +321,46 @@ static void what_fails_across_folds_is_interpreted(void **data)
     }
 }
 
+/* math.max of the first accumulator and the elements, and their number. */
+static int32_t most_lanes(mp_frame *f)
+{
+    for (int64_t n = 0; n < f->count; n++) {
+        int64_t stream = n % STREAMS, place = n / STREAMS;
+        uint64_t *acc =
+            &f->scalars[stream * (LANES / STREAMS) + place % (LANES / STREAMS)];
+        double x, most;
+        memcpy(&x, f->at[stream] + place * f->steps[0], sizeof x);
+        memcpy(&most, acc, sizeof most);
+        if (most < x)
+            memcpy(acc, &x, sizeof x);
+        acc[LANES]++;
+    }
+    return MP_NATIVE_DONE;
+}
+
+/* What is still the integer that it began as is one, and what has become a
+ * float is none, though it may have the value. */
+static void an_integer_may_stay_one(void **data)
+{
+    static const int64_t inits[] = {0, -3, 100, INT64_C(1) << 60, INT64_MIN};
+    static const mp_combine operators[] = {MP_COMBINE_MAX, MP_COMBINE_MIN,
+                                           MP_COMBINE_ADD, MP_COMBINE_MUL};
+    for (int k = 0; k < 20; k++) {
+        test t;
+        begin(&t, "function(a, n, x, f) return math.max(a, x), n + 1 end",
+              MP_COMBINE_ADD);
+        t.fake.code = most_lanes;
+        t.spec.combine = operators[k % 4];
+        t.init[0] = int_value(inits[k / 4]);
+        for (int64_t size = 1; size < MOST; size = 2 * size + 1) {
+            t.view.shape[0] = size;
+            t.numbers[size / 2] = (double)inits[k / 4];
+            check(&t, *data, 1);
+        }
+        end(&t, data);
+    }
+}
+
 static int32_t all_true(mp_frame *f)
 {
     for (int lane = 0; lane < LANES; lane++)
@@ -392,6 +432,7 @@ int main(void)
         POOL_TEST(several_axes_are_folded),
         POOL_TEST(any_number_of_workers_gives_the_same_bits),
         POOL_TEST(init_may_be_an_integer),
+        POOL_TEST(an_integer_may_stay_one),
         POOL_TEST(what_fails_is_interpreted),
         POOL_TEST(what_fails_across_folds_is_interpreted),
         POOL_TEST(booleans_have_no_operators),

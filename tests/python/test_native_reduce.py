@@ -70,3 +70,37 @@ def test_tiers_agree(pools, first):
         assert found == expected, f"seed {seed}, {isa}: {case}\n{case.source}"
     # Most kernels have to compile, or nothing is compared.
     assert refused <= len(seeds) // 2 or len(seeds) < BATCH
+
+
+MIXED = (
+    "function(acc, x) return math.max(acc, x) end",
+    "function(acc, x) return math.min(acc, x) end",
+    "function(acc, x) if x > acc then acc = x end return acc end",
+    "function(acc, x) if x >= acc then acc = x end return acc end",
+    "function(acc, x) return acc > x and acc or x end",
+    "function(acc, x) if x > 0 then return acc + x end return acc end",
+    "function(acc, x) if x > 0 then acc = acc * x end return acc end",
+)
+
+
+@pytest.mark.parametrize("combine", [None, "+", "*", "min", "max"])
+@pytest.mark.parametrize("source", MIXED)
+def test_an_integer_may_stay_one(pools, source, combine):
+    """What begins as an integer is one until it is a float: bits and types."""
+    rng = np.random.default_rng(3)
+    normal = rng.normal(size=4000)
+    rare = np.where(rng.random(4000) < 0.001, 7.0, 0.0)
+    arrays = [normal, abs(normal), -abs(normal), rare, -rare, normal[:17], normal[:0]]
+    arrays.append(np.append(np.full(100, np.nan), 3.0).astype("f4"))
+    for init in (0, 1, -1, 5, 2**53, -(2**63)):
+        for array in arrays:
+            expected = pools[1, "off"].reduce(source, array, init=init, combine=combine)
+            for isa in tiers.HERE:
+                found = pools[2, isa].reduce(source, array, init=init, combine=combine)
+                assert bits(found) == bits(expected), (isa, init, array)
+
+
+def test_an_integer_that_no_float_is(pools):
+    kernel = moonpool.kernel(MIXED[0])
+    with pytest.raises(RuntimeError, match="an integer here and a float there"):
+        pools[1, tiers.HERE[0]].reduce(kernel, np.ones(9), init=2**53 + 1)

@@ -108,6 +108,8 @@ def _result(rng: random.Random, writer: Any, kind: str, acc: str) -> str:
         return f"math.{rng.choice(('min', 'max'))}({acc}, {value})"
     if rng.random() < 0.1:
         return str(value)
+    if rng.random() < 0.1:
+        return f"({writer.bool_(1)} and {value} or {acc})"
     return f"({acc} {rng.choice('++-*')} {value})"
 
 
