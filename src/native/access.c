@@ -120,7 +120,10 @@ static const char *check_text(const mp_node *node)
     case MP_OP_F2I:
         return "a check that a float is an integer";
     case MP_OP_EXPECT:
-        return is_const(node->args[0]) ? NULL : "a check that it is not nil";
+        if (is_const(node->args[0]))
+            return NULL;
+        return node->tested ? "a check that there is no error"
+                            : "a check that it is not nil";
     case MP_OP_IDIV:
     case MP_OP_MOD:
         return mp__ir_node_effects(node) & MP_EFFECT_C

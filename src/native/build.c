@@ -166,8 +166,13 @@ mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec)
     mp_node **results =
         mp__build_inline(&b, NULL, kernel, NULL, spec->nparams, params,
                          spec->form == MP_FORM_RUN ? 0 : MP_BUILD_OPEN, &count);
+    if (b.dead)
+        mp__unit_refuse(unit, kernel->proto->line,
+                        "it runs interpreted, and raises there",
+                        "the kernel always raises an error");
     add_results(&b, count, results);
     mp__ir_return(b.func, b.at);
+    mp__build_cut(&b);
     mp__ir_order(b.func);
     check_exit(b.func);
     mp__build_prune(b.func);

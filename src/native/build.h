@@ -49,6 +49,12 @@ typedef struct mp_return {
     mp_node **values;
 } mp_return;
 
+/* A call of error; its block has no end. */
+typedef struct mp_raise {
+    mp_block *from;
+    int line;
+} mp_raise;
+
 /* An upvalue of a function that is made in the kernel. */
 typedef struct mp_capture {
     mp_node *node; /* its value then */
@@ -72,6 +78,7 @@ typedef struct mp_activation {
     mp_node **varargs;
     int nreturns;
     mp_return *returns;
+    int raises; /* how many there were when it began */
 } mp_activation;
 
 /* A CONST, or the REF to what is fixed. All stand at the beginning of the
@@ -115,6 +122,9 @@ typedef struct mp_builder {
     int ncfgs;
     const mp_cfg **cfgs; /* of the prototypes that have been called */
     mp_shared shared;
+    bool dead; /* the block has come to an error: nothing goes on from it */
+    int nraises;
+    mp_raise *raises;
 } mp_builder;
 
 /* ---- build_value.c: constants, and what is known of nodes --------------- */
@@ -195,11 +205,21 @@ void mp__build_closure(mp_builder *b, mp_activation *act, int a,
 
 /* Runs a Lua function from b->at on, and goes on where it returns. `captured`
  * is NULL for one that was not made in the kernel. The `*count` results,
- * `wanted` of them unless that is open, are in the unit's memory. */
+ * `wanted` of them unless that is open, are in the unit's memory; there are
+ * none, and b->dead is set, where it always raises an error. */
 mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
                            const mp_closure *closure,
                            const mp_capture *captured, int nargs,
                            mp_node *const *args, int wanted, int *count);
+
+/* ---- build_raise.c: error and assert ------------------------------------ */
+
+/* A call of the library function of that name, where it is one of the two;
+ * whether it is. assert returns its arguments. */
+bool mp__build_raise(mp_builder *b, const char *name, int nargs,
+                     mp_node *const *args);
+/* Leaves no block that ends in an error. */
+void mp__build_cut(mp_builder *b);
 
 /* ---- build_flow.c: blocks ----------------------------------------------- */
 

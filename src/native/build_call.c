@@ -90,6 +90,7 @@ mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
     act->flows =
         mp__unit_alloc(b->unit, (size_t)act->cfg->nblocks * sizeof *act->flows);
     pass_arguments(b, act, nargs, args);
+    act->raises = b->nraises;
     int run = b->run;
     b->depth++;
     mp__build_flow(b, act);
@@ -136,6 +137,25 @@ static int call_builtin(mp_builder *b, mp_builtin builtin, int nargs,
         return 1;
     results[1] = builtin_node(b, MP_BUILTIN_MATH_MODF_FRACTION, nargs, args);
     return 2;
+}
+
+/* Those that need no node: how many results, or -1 where it is another. */
+static int call_other(mp_builder *b, const char *name, int nargs,
+                      mp_node *const *args, mp_node **results)
+{
+    if (mp__build_raise(b, name, nargs, args)) {
+        memcpy(results, args, (size_t)nargs * sizeof *args);
+        return nargs;
+    }
+    if (nargs != 1 || !mp__build_is_number(b->spec, args[0]))
+        return -1;
+    if (strcmp(name, "tonumber") == 0)
+        results[0] = args[0];
+    else if (strcmp(name, "type") == 0)
+        results[0] = mp__build_string(b, "number");
+    else
+        return -1;
+    return 1;
 }
 
 /* ---- methods of arrays -------------------------------------------------- */
@@ -238,8 +258,9 @@ void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
                     int wanted)
 {
     mp_node *callee = mp__build_register(b, act, a);
-    mp_node *results[2],
-        **args = mp__unit_alloc(b->unit, (size_t)nargs * sizeof *args);
+    mp_node **args = mp__unit_alloc(b->unit, (size_t)nargs * sizeof *args);
+    size_t room = nargs > 2 ? (size_t)nargs : 2;
+    mp_node **results = mp__unit_alloc(b->unit, room * sizeof *results);
     for (int k = 0; k < nargs; k++)
         args[k] = mp__build_register(b, act, a + 1 + k);
     const mp_constant *constant =
@@ -253,7 +274,14 @@ void mp__build_call(mp_builder *b, mp_activation *act, int a, int nargs,
         results[0] = call_method(b, constant, nargs, args);
         put_results(b, act, a, 1, results, wanted);
     } else {
-        refuse_callee(b, callee, mp__build_name(b, act, a, "what is called"));
+        int count = -1;
+        if (constant != NULL && constant->kind == MP_CONST_OPAQUE)
+            count = call_other(b, constant->name, nargs, args, results);
+        if (count >= 0)
+            put_results(b, act, a, count, results, wanted);
+        else
+            refuse_callee(b, callee,
+                          mp__build_name(b, act, a, "what is called"));
     }
 }
 

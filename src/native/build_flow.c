@@ -295,7 +295,8 @@ static void end_block(mp_builder *b, mp_activation *act,
         end_with_return(b, act, code);
     } else {
         mp__build_instruction(b, act);
-        jump(b, act, block->nexts[0]);
+        if (!b->dead)
+            jump(b, act, block->nexts[0]);
     }
 }
 
@@ -311,9 +312,12 @@ static void build_block(mp_builder *b, mp_activation *act,
                         const mp_cfg_block *block)
 {
     b->run = ++b->nruns;
+    b->dead = false;
     for (act->pc = block->start; act->pc < block->end - 1; act->pc++) {
         step(b, act);
         mp__build_instruction(b, act);
+        if (b->dead)
+            return;
     }
     /* A LOADKX has taken the EXTRAARG at the end of the block. */
     if (act->pc == block->end) {
@@ -376,9 +380,14 @@ static mp_node *join_result(mp_builder *b, const mp_activation *act, int i)
 mp_node **mp__build_results(mp_builder *b, mp_activation *act, int wanted,
                             int *count)
 {
-    if (act->nreturns == 0)
+    b->dead = act->nreturns == 0;
+    if (b->dead && b->nraises == act->raises)
         mp__unit_refuse(b->unit, act->proto->line, NULL,
                         "a function never returns");
+    if (b->dead) {
+        *count = 0;
+        return NULL;
+    }
     *count = wanted == MP_BUILD_OPEN ? common_count(b, act) : wanted;
     mp_node **results =
         mp__unit_alloc(b->unit, (size_t)*count * sizeof *results);

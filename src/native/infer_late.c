@@ -195,6 +195,10 @@ static void check_node(const mp_infer *infer, const mp_node *node)
                         "or do it before the first store",
                         "a table's index behind a store to an array, where it "
                         "may be outside of the table");
+    if (node->op == MP_OP_EXPECT && node->tested)
+        mp__unit_refuse(infer->unit, node->line,
+                        "check it before the first store",
+                        "an error behind a store to an array");
     if (node->op == MP_OP_EXPECT)
         mp__unit_refuse(infer->unit, node->line,
                         "give it a number on every way here",

@@ -175,7 +175,8 @@ struct mp_node {
     bool fits;    /* STORE, RESULT: so does the dtype that it is stored as */
     int64_t least, most; /* INT: of all values, after `narrow` */
     bool inside;         /* LOAD, STORE, ROW: a RANGE has checked the index */
-    bool tested;         /* ITEM, TLOAD: the kernel asks whether there is one */
+    bool tested;         /* ITEM, TLOAD: the kernel asks whether there is one;
+                            EXPECT: the kernel raises the error itself */
     mp_block *block;
     mp_node *previous, *next; /* in the block */
     int nargs;

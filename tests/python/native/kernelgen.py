@@ -291,7 +291,9 @@ class _Writer:
             self.change_table()
             return
         pick = rng.randrange(10)
-        if pick < 3:
+        if rng.random() < 0.02:
+            self.put(self.check())
+        elif pick < 3:
             kind = rng.choice(("int", "float", "float", "bool"))
             value = self.expression(kind, 3)
             self.put(f"local {self.declare(kind)} = {value}")
@@ -301,6 +303,13 @@ class _Writer:
             self.branch()
         else:
             self.loop()
+
+    def check(self) -> str:
+        """Return a call of error or assert, which is rare when it runs."""
+        rare = f"{self.int_(1)} == 7 and {self.bool_(1)}"
+        if self.rng.random() < 0.5:
+            return f"if {rare} then error('seven') end"
+        return f"assert(not ({rare}), 'seven')"
 
     def assign(self) -> None:
         kind = self.rng.choice(("int", "float", "float", "bool"))

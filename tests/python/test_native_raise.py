@@ -1,0 +1,77 @@
+"""Kernels that check their arguments: error and assert give the same on both tiers."""
+
+import numpy as np
+import pytest
+from tests.python.native import tiers
+
+import moonpool
+
+CHECKS = {
+    "if": "if x < 0 then\n error('negative') end",
+    "level": "if x < 0 or x > 50 then error('out of range', 2) end",
+    "assert": "\nassert(x >= 0, 'negative')",
+    "bare": "assert(x == x)",
+    "nested": "if x > 5 then if x > 6 then if x > 60 then error('a') else error('b') end end end",
+    "value": "if x < 0 then error({1}) end",
+    "loop": "for i = 1, 9 do x = x + i if x < 0 then error('low') end end",
+    "call": "local function fail() error('no', 2) end if x < 0 then fail() end",
+    "type": "if type(x) ~= 'number' then error('no number') end assert(tonumber(x) > -1)",
+}
+ARRAYS = [
+    np.linspace(0, 5, 500),
+    np.linspace(-3, 40, 500),
+    np.linspace(0, 80, 333).astype("f4"),
+    np.array([1, 2, np.nan, 3]),
+    np.arange(-3, 30)[::-1],
+]
+
+
+@pytest.fixture(scope="module")
+def pools():
+    pytest.importorskip("llvmlite")
+    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
+    yield made
+    for pool in made.values():
+        pool.close()
+
+
+def outcome(call):
+    try:
+        found = call()
+    except moonpool.LuaError as error:
+        return type(error), str(error), error.line
+    return found.dtype, found.tobytes()
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_map_raises_alike(pools, check):
+    kernel = moonpool.kernel(f"function(x)\n {check} return math.sqrt(x) end")
+    for array in ARRAYS:
+        expected = outcome(lambda a=array: pools["off"].map(kernel, a))
+        for isa in tiers.HERE:
+            assert outcome(lambda a=array, i=isa: pools[i].map(kernel, a)) == expected
+
+
+def test_run_and_reduce_raise_alike(pools):
+    run = "function(i, a, b)\n if a[i] < 0 then error('negative') end b[i] = a[i] end"
+    fold = "function(acc, x)\n assert(x >= 0, 'negative') return acc + x end"
+    for array in ARRAYS[:2]:
+
+        def copy(pool, array=array):
+            out = np.zeros_like(array)
+            pool.run(run, len(array), array, out)
+            return out
+
+        def total(pool, array=array):
+            return np.float64(pool.reduce(fold, array, init=0.0, combine="+"))
+
+        for call in (copy, total):
+            expected = outcome(lambda c=call: c(pools["off"]))
+            for isa in tiers.HERE:
+                assert outcome(lambda c=call, i=isa: c(pools[i])) == expected
+
+
+def test_an_error_behind_a_store_is_interpreted(pools):
+    """Items that ran would be run again, and see what they have written."""
+    kernel = moonpool.kernel("function(i, a) a[i] = a[i] + 1 assert(a[i] ~= 5) end")
+    assert "an error behind a store" in kernel.explain("f8[:]", ndim=1)
