@@ -24,9 +24,9 @@ static void a_branch_becomes_a_check(void **data)
     check("function(x) assert(x >= 0, 'negative') return x end", "f8 -> ?",
           "b0:\n"
           "  %0: any = param 0\n"
-          "  %1: int = const 0\n"
-          "  %2: bool = le %1 %0 ; line 1\n"
-          "  expect %2 ; line 1\n"
+          "  %4: int = const 0\n"
+          "  %5: bool = le %4 %0 ; line 1\n"
+          "  expect %5 ; line 1\n"
           "  result 0 %0 ; line 1\n"
           "  return\n");
 }

@@ -206,9 +206,9 @@ class TestReduce:
         assert compiled(pool) > 0
 
     def test_what_is_refused(self, pool):
-        """The integer 0 is the result where no element is greater."""
+        """The integer 3 is the result where no element is greater."""
         with pytest.raises(RuntimeError, match="a float there"):
-            pool.reduce("function(a, x) return math.max(a, x) end", np.ones(9), init=0)
+            pool.reduce("function(a, x) return math.max(a, x, 3) end", np.ones(9), init=0)
 
     def test_timeout(self, pool):
         source = "function(acc, x) while x == 1 do x = x * 1 end return acc end"
