@@ -39,6 +39,8 @@ static void add_param(key *k, const mp_param *p)
         add_byte(k, (int)p->layout);
         return;
     case MP_PARAM_UNIFORM:
+        add_byte(k, (int)p->scalar);
+        return;
     case MP_PARAM_ACC:
         add_byte(k, (int)p->scalar + 64 * p->exact);
         return;
