@@ -17,7 +17,7 @@ PART = 2000
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, PART))
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_tiers_agree(first):
     pytest.importorskip("llvmlite")
     refused = 0
