@@ -96,8 +96,8 @@ static void mixed_accumulators(void **data)
         "function(acc, x) if x > acc then acc = x end return acc end",
         "function(acc, x) return acc > x and acc or x end",
         "function(acc, x) if x > 0 then return acc + x end return acc end",
-        "function(acc, x) for i = 1, 3 do if x > i then acc = x end end "
-        "return acc end",
+        ("function(acc, x) for i = 1, 3 do if x > i then acc = x end end "
+         "return acc end"),
     };
     static const char *const other[] = {
         "function(acc, x) if x > 0 then return 0 end return acc + x end",
