@@ -15,7 +15,7 @@ static mp_status take_all(mp_worker *worker, mp_job *job, mp_error *err)
     return MP_OK;
 }
 
-static const mp_job_ops chunks_ops = {take_all, NULL, NULL};
+static const mp_job_ops chunks_ops = {.work = take_all};
 
 mp_status bench_chunks_start(mp_pool *pool, int64_t count, mp_job **out,
                              mp_error *err)

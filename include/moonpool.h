@@ -392,6 +392,7 @@ typedef struct mp_job_options {
     double timeout;      /* seconds; 0: the pool's */
     bool lazy_deadline;  /* the time counts from the first chunk, not now */
     bool notify;         /* put the job on the pool's completion queue */
+    bool attended;       /* the caller will wait for it at once, and may help */
     uintptr_t tag;       /* the caller's; see mp_job_tag() */
     const mp_job *after; /* NULL, or an ended job whose time goes on: both
                             together have the timeout of that one */

@@ -89,6 +89,7 @@ static int start(mpy_job *job, mpy_launching *l)
     l->sort = job->sort;
     l->options.notify = job->owner != NULL;
     l->options.lazy_deadline = job->owner != NULL;
+    l->options.attended = job->owner == NULL;
     l->options.tag = (uintptr_t)job;
     if (job->owner != NULL && bind(job) < 0)
         return -1;

@@ -82,7 +82,7 @@ static void call_destroy(mp_job *job)
     free(call->message);
 }
 
-static const mp_job_ops call_ops = {call_work, NULL, call_destroy};
+static const mp_job_ops call_ops = {.work = call_work, .destroy = call_destroy};
 
 const char *mp_job_message(const mp_job *job, int worker, size_t *size)
 {
@@ -141,7 +141,7 @@ static mp_status setup_work(mp_worker *worker, mp_job *job, mp_error *err)
     return MP_OK;
 }
 
-static const mp_job_ops setup_ops = {setup_work, NULL, NULL};
+static const mp_job_ops setup_ops = {.work = setup_work};
 
 mp_status mp_setup_start(mp_pool *pool, const mp_job_options *options,
                          mp_job **out, mp_error *err)

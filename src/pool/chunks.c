@@ -2,6 +2,7 @@
 #include "pool/chunks.h"
 
 #include "pool/clock.h"
+#include "pool/help.h"
 #include "pool/job.h"
 #include "pool/pool.h"
 
@@ -29,6 +30,8 @@ void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
         .job = job,
         .size = 1,
         .grain = 1,
+        .until = worker == mp__pool_callers(worker->pool) ? job->help_until
+                                                          : MP_NEVER,
         .at = -1,
     };
 }
@@ -100,6 +103,9 @@ static bool take(mp_chunks *chunks)
     mp_job *job = chunks->job;
     if (mp__job_stopped(job))
         return false;
+    /* Where one worker is alone, items are done in their order. */
+    if (mp__help_take_over(job, &chunks->lo, &chunks->hi))
+        return true;
     /* Relaxed: items are independent; results are published by the lock that
      * a worker takes when it leaves the job. The look before the addition
      * keeps the counter from running over. */
@@ -130,7 +136,8 @@ bool mp__chunks_next(mp_chunks *chunks)
         adapt(chunks, count, now - chunks->start);
     }
     chunks->start = now;
-    if (chunks->job->pinned ? take_pinned(chunks) : take(chunks)) {
+    if (now <= chunks->until &&
+        (chunks->job->pinned ? take_pinned(chunks) : take(chunks))) {
         chunks->at = chunks->lo;
         return true;
     }
@@ -143,4 +150,11 @@ void mp__chunks_abort(mp_chunks *chunks)
 {
     if (chunks->hi > chunks->lo)
         note(chunks, mp_clock_now());
+}
+
+void mp__chunks_hand_over(mp_chunks *chunks, int64_t lo)
+{
+    mp__help_hand_over(chunks->job, lo, chunks->hi);
+    chunks->hi = lo;
+    chunks->until = 0;
 }

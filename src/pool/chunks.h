@@ -15,6 +15,7 @@ typedef struct mp_chunks {
     int64_t size;   /* of the next one, if there is that much left */
     int64_t grain;  /* sizes are multiples of it */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
+    int64_t until;  /* who helps takes none after that; MP_NEVER: a worker */
     int64_t at;     /* the item at hand, for errors; the body sets it */
 } mp_chunks;
 
@@ -29,5 +30,9 @@ bool mp__chunks_next(mp_chunks *chunks);
 
 /* After an error in the middle of a chunk: notes the time it took. */
 void mp__chunks_abort(mp_chunks *chunks);
+
+/* Where somebody helps who has no Lua state (`until` is not MP_NEVER): has a
+ * worker do the chunk at hand from item `lo` on, and takes no other one. */
+void mp__chunks_hand_over(mp_chunks *chunks, int64_t lo);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pool/clock.h"
+#include "pool/help.h"
 #include "pool/pool.h"
 
 /* ---- life --------------------------------------------------------------- */
@@ -34,6 +35,7 @@ static void apply_options(mp_job *job, const mp_job_options *options)
         job->deadline = options->after->deadline;
     }
     job->notify = options->notify;
+    job->attended = options->attended;
     job->tag = options->tag;
 }
 
@@ -132,6 +134,7 @@ void mp_job_free(mp_job *job)
 bool mp_job_wait(mp_job *job, double seconds)
 {
     int64_t deadline = mp_clock_after(seconds);
+    mp__help(job, deadline);
     pthread_mutex_lock(&job->pool->lock);
     while (job->phase != MP_ENDED &&
            (deadline == MP_NEVER || mp_clock_now() < deadline))

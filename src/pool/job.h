@@ -26,6 +26,9 @@ typedef struct mp_job_ops {
     mp_status (*finish)(struct mp_worker *worker, mp_job *job, mp_error *err);
     /* Frees what the job has beyond mp_job; any thread; or NULL. */
     void (*destroy)(mp_job *job);
+    /* Compiled, `work` needs no Lua state but for a replay, and `finish` none:
+     * then they are called by threads that help as well, see help.c. */
+    bool stateless;
 } mp_job_ops;
 
 struct mp_job {
@@ -44,17 +47,23 @@ struct mp_job {
     _Atomic int64_t next;   /* atomic; the first item nobody has taken */
     _Atomic int64_t done;   /* atomic; items done */
     _Atomic int stop;       /* atomic; an mp_status; written under the lock */
+    _Atomic bool handed;    /* atomic; written under the lock; see handed_lo */
+    _Atomic bool over;      /* atomic; written under the lock; phase is ENDED */
     _Atomic int references; /* atomic */
 
     /* All that follows is guarded by the pool's lock, and fixed at the end. */
     mp_phase phase;
-    int active;       /* workers inside `work` or `finish` */
-    bool queued;      /* in the pool's queue */
-    bool timed;       /* in the pool's list of deadlines */
-    bool finishing;   /* `finish` has been called */
-    bool listed;      /* in the pool's list of ended jobs */
-    char *taken;      /* owned; pinned: which workers took their item */
-    int64_t deadline; /* monotonic ns, MP_NEVER: none yet */
+    int active;         /* workers inside `work` or `finish` */
+    bool attended;      /* the thread that waits for it may help */
+    bool helped;        /* it does */
+    bool queued;        /* in the pool's queue */
+    bool timed;         /* in the pool's list of deadlines */
+    bool finishing;     /* `finish` has been called */
+    bool listed;        /* in the pool's list of ended jobs */
+    char *taken;        /* owned; pinned: which workers took their item */
+    int64_t deadline;   /* monotonic ns, MP_NEVER: none yet */
+    int64_t help_until; /* `helped`: monotonic ns */
+    int64_t handed_lo, handed_hi; /* `handed`: items to be taken first */
     mp_job *previous, *following; /* in the queue */
     mp_job *timed_previous, *timed_following;
     mp_job *ended_following;
@@ -79,6 +88,13 @@ void mp__job_release(mp_job *job);
 
 /* Room for results, zeroed. */
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err);
+
+/* Whether all items are taken. */
+static inline bool mp__job_exhausted(const mp_job *job)
+{
+    return atomic_load_explicit(&job->next, memory_order_relaxed) >= job->end &&
+           !atomic_load_explicit(&job->handed, memory_order_relaxed);
+}
 
 /* Whether compiled code does the work: then `work` and `finish` are called
  * without a Lua state, see mp__worker_in_lua(). */

@@ -21,12 +21,15 @@ static void map_destroy(mp_job *job)
     free(map->copies[MP_MAX_ARGS]);
 }
 
-static const mp_job_ops map_ops = {mp__map_interpret, mp__open_finish,
-                                   map_destroy};
-static const mp_job_ops native_ops = {mp__map_native, mp__open_finish,
-                                      map_destroy};
-static const mp_job_ops probe_ops = {mp__map_interpret_probe, NULL,
-                                     map_destroy};
+static const mp_job_ops map_ops = {.work = mp__map_interpret,
+                                   .finish = mp__open_finish,
+                                   .destroy = map_destroy};
+static const mp_job_ops native_ops = {.work = mp__map_native,
+                                      .finish = mp__open_finish,
+                                      .destroy = map_destroy,
+                                      .stateless = true};
+static const mp_job_ops probe_ops = {.work = mp__map_interpret_probe,
+                                     .destroy = map_destroy};
 
 /* Fills one operand that is an array. */
 static mp_status lay(mp_map_job *map, mp_map_operand *o, const mp_view *view,

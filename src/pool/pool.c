@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "pool/clock.h"
+#include "pool/help.h"
 #include "pool/job.h"
 
 /* ---- life --------------------------------------------------------------- */
@@ -36,7 +37,7 @@ void mp__pool_release(mp_pool *pool)
         return;
     mp_spans_destroy(&mp__pool_callers(pool)->spans);
     pthread_cond_destroy(&pool->notify);
-    pthread_cond_destroy(&pool->work);
+    mp__idle_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
     mp_kernel_release(pool->setup);
     free(pool->workers);
@@ -76,12 +77,12 @@ static mp_status init_locks(mp_pool *pool, mp_error *err)
     int code = pthread_mutex_init(&pool->lock, NULL);
     if (code != 0)
         goto fail;
-    code = mp_clock_cond_init(&pool->work);
+    code = mp__idle_init(&pool->idle, pool->nworkers);
     if (code != 0)
         goto fail_lock;
     code = mp_clock_cond_init(&pool->notify);
     if (code != 0)
-        goto fail_work;
+        goto fail_idle;
     code = mp_spans_init(&mp__pool_callers(pool)->spans);
     if (code != 0)
         goto fail_notify;
@@ -91,8 +92,8 @@ static mp_status init_locks(mp_pool *pool, mp_error *err)
     mp_spans_destroy(&mp__pool_callers(pool)->spans);
 fail_notify:
     pthread_cond_destroy(&pool->notify);
-fail_work:
-    pthread_cond_destroy(&pool->work);
+fail_idle:
+    mp__idle_destroy(&pool->idle);
 fail_lock:
     pthread_mutex_destroy(&pool->lock);
 fail:
@@ -115,7 +116,7 @@ static void stop_threads(mp_pool *pool, int nworkers)
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     atomic_store_explicit(&pool->closed, true, memory_order_relaxed);
-    pthread_cond_broadcast(&pool->work);
+    mp__idle_call_all(&pool->idle);
     pthread_cond_broadcast(&pool->notify);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < nworkers; i++)
@@ -146,6 +147,7 @@ mp_status mp_pool_new(const mp_pool_options *options, mp_pool **out,
         free_parts(pool);
         return status;
     }
+    mp__pool_callers(pool)->pool = pool;
     for (int i = 0; i < pool->nworkers; i++) {
         status = mp__worker_start(&pool->workers[i], pool, i, err);
         if (status != MP_OK) {
@@ -211,18 +213,13 @@ static void unlink_job(mp_pool *pool, mp_job *job)
         pool->last = job->previous;
 }
 
-/* Whether all items are taken. */
-static bool exhausted(const mp_job *job)
-{
-    return atomic_load_explicit(&job->next, memory_order_relaxed) >= job->end;
-}
-
 /* The job has ended: tells everybody, and gives up the pool's reference. */
 static void end(mp_pool *pool, mp_job *job)
 {
     unlink_job(pool, job);
     mp__timer_remove(&pool->timer, job);
     job->phase = MP_ENDED;
+    atomic_store_explicit(&job->over, true, memory_order_relaxed);
     if (job->notify) {
         job->listed = true;
         job->ended_following = NULL;
@@ -236,9 +233,22 @@ static void end(mp_pool *pool, mp_job *job)
     pthread_cond_broadcast(&job->ended);
 }
 
+void mp__pool_enter(mp_pool *pool, mp_job *job)
+{
+    pool->atwork++;
+    job->active++;
+    if (job->phase == MP_WAITING) {
+        job->phase = MP_RUNNING;
+        if (job->timeout > 0 && !job->timed)
+            mp__timer_add(&pool->timer, job);
+    }
+}
+
 mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker)
 {
     mp_job *following;
+    if (mp__pool_full(pool))
+        return NULL;
     for (mp_job *job = pool->first; job != NULL; job = following) {
         following = job->following;
         if (job->pinned) {
@@ -247,16 +257,12 @@ mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker)
             job->taken[worker->index] = 1;
             atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         }
-        if (exhausted(job))
-            unlink_job(pool, job); /* Others are at its last items. */
-        if (exhausted(job) && !job->pinned)
+        /* Others are at its last items; one who helps may give some back. */
+        if (mp__job_exhausted(job) && !job->helped)
+            unlink_job(pool, job);
+        if (mp__job_exhausted(job) && !job->pinned)
             continue;
-        job->active++;
-        if (job->phase == MP_WAITING) {
-            job->phase = MP_RUNNING;
-            if (job->timeout > 0 && !job->timed)
-                mp__timer_add(&pool->timer, job);
-        }
+        mp__pool_enter(pool, job);
         return job;
     }
     return NULL;
@@ -301,12 +307,13 @@ void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err)
 bool mp__pool_leave(mp_pool *pool, mp_job *job)
 {
     bool stopped = mp__job_stopped(job);
-    if (job->active == 1 && !stopped && !job->finishing && exhausted(job) &&
-        job->ops->finish != NULL) {
+    if (job->active == 1 && !stopped && !job->finishing &&
+        mp__job_exhausted(job) && job->ops->finish != NULL) {
         job->finishing = true;
         return true;
     }
-    if (--job->active == 0 && (stopped || exhausted(job))) {
+    pool->atwork--;
+    if (--job->active == 0 && (stopped || mp__job_exhausted(job))) {
         end(pool, job);
         mp__job_release(job);
     }
@@ -331,6 +338,20 @@ static mp_status admit(mp_pool *pool, mp_job *job, bool lazy, mp_error *err)
     return MP_OK;
 }
 
+/* Has as many workers come as the job has work for. */
+static void call_workers(mp_pool *pool, mp_job *job)
+{
+    int64_t count =
+        job->end - atomic_load_explicit(&job->next, memory_order_relaxed);
+    if (count > pool->nworkers)
+        count = pool->nworkers;
+    job->attended = job->attended && mp__help_fits(job);
+    if (job->pinned)
+        mp__idle_call_all(&pool->idle);
+    else
+        mp__idle_call(&pool->idle, (int)count - job->attended);
+}
+
 mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
                          const mp_job_options *options, mp_job **out,
                          mp_error *err)
@@ -352,7 +373,7 @@ mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
         return status;
     }
     *out = job;
-    if (exhausted(job)) {
+    if (mp__job_exhausted(job)) {
         end(pool, job); /* No items: it has ended before it began. */
     } else {
         mp__job_retain(job); /* The pool's reference. */
@@ -361,12 +382,8 @@ mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
             mp_error late;
             mp__timer_error(job, &late);
             mp__pool_stop(pool, job, &late);
-        } else if (job->end -
-                       atomic_load_explicit(&job->next, memory_order_relaxed) >
-                   1) {
-            pthread_cond_broadcast(&pool->work);
         } else {
-            pthread_cond_signal(&pool->work);
+            call_workers(pool, job);
         }
     }
     pthread_mutex_unlock(&pool->lock);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "moonpool.h"
+#include "pool/idle.h"
 #include "pool/timer.h"
 #include "pool/worker.h"
 
@@ -25,16 +26,21 @@ struct mp_pool {
     _Atomic int references; /* atomic; the owner's and one a job */
 
     pthread_mutex_t lock;
-    pthread_cond_t work;   /* there is a new job, or `stopping` is set */
+    mp_idle idle;          /* called for a new job, or when `stopping` is set */
     pthread_cond_t notify; /* there is a newly ended job, or `wakes` changed */
     _Atomic bool closed;   /* atomic; written under the lock; no new jobs */
     bool stopping;         /* guarded by lock; workers leave */
     _Atomic uint64_t jobs; /* atomic; ever begun */
+    int atwork;            /* guarded by lock; threads at jobs: workers, and
+                              threads that help */
     uint64_t wakes;        /* guarded by lock; calls of mp_pool_wake() */
     mp_job *first, *last;  /* guarded by lock; jobs that may have work left */
     mp_job *ended_first, *ended_last; /* guarded by lock; see `notify` */
     mp_timer timer;                   /* guarded by lock */
 };
+
+/* Bytes of stack that compiled code may take on threads of somebody else's. */
+#define MP_CALLER_STACK 8192
 
 /* What threads that call do themselves is counted like a worker's. */
 static inline mp_worker *mp__pool_callers(const mp_pool *pool)
@@ -59,11 +65,20 @@ mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
  * worker, marked active, or NULL. */
 mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker);
 
+/* With the lock held: whether as many threads are at work as there may be. */
+static inline bool mp__pool_full(const mp_pool *pool)
+{
+    return pool->atwork >= pool->nworkers;
+}
+
+/* With the lock held: somebody begins to work at a job that has items left. */
+void mp__pool_enter(mp_pool *pool, mp_job *job);
+
 /* With the lock held: stops a job that has not ended. `err` says why. */
 void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err);
 
-/* Worker thread, with the lock held: the worker has left the job. True if the
- * worker is to call `finish` now, and then to leave once more. */
+/* With the lock held: who worked at the job has left it. True if `finish` is
+ * to be called now, and then this once more. */
 bool mp__pool_leave(mp_pool *pool, mp_job *job);
 
 mp_pool *mp__pool_retain(mp_pool *pool);

@@ -302,12 +302,14 @@ static void reduce_destroy(mp_job *job)
     free(r->partial);
 }
 
-static const mp_job_ops reduce_ops = {reduce_work, reduce_finish,
-                                      reduce_destroy};
-static const mp_job_ops along_ops = {mp__reduce_native, native_finish,
-                                     reduce_destroy};
-static const mp_job_ops across_ops = {mp__reduce_across, native_finish,
-                                      reduce_destroy};
+static const mp_job_ops reduce_ops = {
+    .work = reduce_work, .finish = reduce_finish, .destroy = reduce_destroy};
+static const mp_job_ops along_ops = {.work = mp__reduce_native,
+                                     .finish = native_finish,
+                                     .destroy = reduce_destroy};
+static const mp_job_ops across_ops = {.work = mp__reduce_across,
+                                      .finish = native_finish,
+                                      .destroy = reduce_destroy};
 
 mp_status mp__reduce_check(const mp_reduce_spec *spec, mp_error *err)
 {

