@@ -186,6 +186,7 @@ static void init(mp_emit *e, mp_func *func)
         .wanted = mp__unit_alloc(unit, nnodes * sizeof *e->wanted),
         .once = mp__unit_alloc(unit, nnodes * sizeof *e->once),
         .early = mp__unit_alloc(unit, nnodes * sizeof *e->early),
+        .ranged = mp__unit_alloc(unit, nnodes * sizeof *e->ranged),
     };
     e->whole = mp__rest_of(func->spec).noperands > 0;
     e->bits = e->lanes == 1 || func->spec->isa == MP_ISA_AVX512;
@@ -369,10 +370,12 @@ static void write_start(mp_emit *e)
     mp__emit_label(e, "entry");
     mp__emit_prologue(e);
     emit_once(e);
+    const char *begin = e->split ? mp__emit_split_once(e) : "0";
     const char *first = e->label;
     mp__emit_jump(e, "strip");
     mp__emit_label(e, "strip");
-    mp__emit_line(e, "%%start = phi i64 [ 0, %%%s ], [ %%end, %%look ]", first);
+    mp__emit_line(e, "%%start = phi i64 [ %s, %%%s ], [ %%end, %%look ]", begin,
+                  first);
     mp__emit_line(e, "%%full = add i64 %%start, %d", strip_length(e));
     mp__emit_line(e, "%%short = icmp sle i64 %%count, %%full");
     mp__emit_line(e, "%%end = select i1 %%short, i64 %%count, i64 %%full");

@@ -46,6 +46,7 @@ typedef struct mp_emit {
     bool *wanted;         /* by node: whether the vector is used */
     bool *once;           /* by node: whether it is the same for all vectors */
     bool *early;          /* by node: whether it is worked out for both ways */
+    bool *ranged;         /* by node: whether %first and %span are for it too */
     bool split;           /* code is there twice: */
     mp_way way;           /* which of both this is */
     mp_writer fail_line;  /* operands of the PHIs of the failing exit */
@@ -217,6 +218,12 @@ void mp__emit_array_op(mp_emit *e, const mp_node *node);
 
 /* Whether a LOAD or STORE is of elements that lie one behind the other. */
 bool mp__emit_is_run(const mp_emit *e, const mp_node *node);
+/* In a RUN: which element, from 0, item 0 has, though there may be none. Item
+ * %i has the %ith one after that. NULL where it would be known too late. */
+const char *mp__emit_run_start(mp_emit *e, const mp_node *node);
+/* Where that is; `start` is such an element. */
+const char *mp__emit_run_from(mp_emit *e, const mp_node *node,
+                              const char *start);
 /* Whether all lanes' elements of such a run are within bounds: an i1. */
 const char *mp__emit_run_inside(mp_emit *e, const mp_node *node);
 const char *mp__emit_load_run(mp_emit *e, const mp_node *node, mp_dtype dtype);
@@ -232,6 +239,9 @@ const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
 
 /* Whether a kernel's only block is there twice, */
 bool mp__emit_splits(mp_emit *e);
+/* with what is worked out once before all vectors, and the item that the first
+ * one begins at: */
+const char *mp__emit_split_once(mp_emit *e);
 /* by `body`, which emits what is not worked out yet, and goes on to the next
  * vector. */
 void mp__emit_split(mp_emit *e, const mp_block *block,

@@ -10,19 +10,18 @@ bool mp__emit_is_run(const mp_emit *e, const mp_node *node)
            e->spec->params[node->args[0]->root].packed;
 }
 
-/* The offset of the first lane's element of a run, and whether all lanes'
- * elements are within bounds. */
-static const char *run_offset(mp_emit *e, const mp_node *node,
-                              const char **inside)
+/* Which element, from 0, the first lane has. */
+static const char *first_element(mp_emit *e, const mp_node *node)
 {
-    const mp_node *array = node->args[0];
-    const char *from0 =
-        mp__emit_let(e, "sub i64 %s, 1", mp__emit_use(e, node->args[1], false));
-    *inside = mp__emit_let(e, "icmp ult i64 %s, %%limit%d", from0, array->root);
-    const char *offset =
-        mp__emit_let(e, "mul i64 %s, %s", from0, mp__emit_stride(e, array));
-    return mp__emit_let(e, "add i64 %s, %s", offset,
-                        mp__emit_use(e, array, false));
+    return mp__emit_let(e, "sub i64 %s, 1",
+                        mp__emit_use(e, node->args[1], false));
+}
+
+/* Whether all lanes' elements are within bounds: an i1. */
+static const char *is_inside(mp_emit *e, const mp_node *node, const char *first)
+{
+    return mp__emit_let(e, "icmp ult i64 %s, %%limit%d", first,
+                        node->args[0]->root);
 }
 
 /* "f64" of "double". */
@@ -86,20 +85,57 @@ const char *mp__emit_is_full(mp_emit *e, const mp_node *node)
     return mp__emit_all(e, mp__emit_use(e, node->mask, true));
 }
 
+/* Whether an index is a sum of the item's and of what is the same for all
+ * vectors. */
+static bool is_sum(const mp_emit *e, const mp_node *node)
+{
+    if (e->once[node->id] || node->op == MP_OP_PARAM)
+        return true;
+    return (node->op == MP_OP_ADD || node->op == MP_OP_SUB) &&
+           is_sum(e, node->args[0]) && is_sum(e, node->args[1]);
+}
+
+static const char *at_item_0(mp_emit *e, const mp_node *node)
+{
+    if (e->once[node->id])
+        return mp__emit_use(e, node, false);
+    if (node->op == MP_OP_PARAM)
+        return mp__write_text(e->unit, "%%index%d",
+                              e->spec->params[node->as.index].dim);
+    const char *a = at_item_0(e, node->args[0]);
+    const char *b = at_item_0(e, node->args[1]);
+    return mp__emit_let(e, "%s i64 %s, %s",
+                        node->op == MP_OP_ADD ? "add" : "sub", a, b);
+}
+
+const char *mp__emit_run_start(mp_emit *e, const mp_node *node)
+{
+    if (!is_sum(e, node->args[1]))
+        return NULL;
+    return mp__emit_let(e, "sub i64 %s, 1", at_item_0(e, node->args[1]));
+}
+
+const char *mp__emit_run_from(mp_emit *e, const mp_node *node,
+                              const char *start)
+{
+    const mp_node *array = node->args[0];
+    const char *offset =
+        mp__emit_let(e, "mul i64 %s, %s", start, mp__emit_stride(e, array));
+    offset = mp__emit_let(e, "add i64 %s, %s", offset,
+                          mp__emit_use(e, array, false));
+    return mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
+                        mp__emit_data(e, array), offset);
+}
+
 const char *mp__emit_run_inside(mp_emit *e, const mp_node *node)
 {
-    const char *inside;
-    run_offset(e, node, &inside);
-    return inside;
+    return is_inside(e, node, first_element(e, node));
 }
 
 /* Where the first lane's element of a run is. */
 static const char *run_address(mp_emit *e, const mp_node *node)
 {
-    const char *inside;
-    const char *offset = run_offset(e, node, &inside);
-    return mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s",
-                        mp__emit_data(e, node->args[0]), offset);
+    return mp__emit_run_from(e, node, first_element(e, node));
 }
 
 /* A run in the lanes that are on, after all checks. */
@@ -122,12 +158,10 @@ static const char *load_either(mp_emit *e, const mp_node *node, mp_dtype dtype)
     const char *data = mp__emit_data(e, node->args[0]);
     const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
     const char *done = mp__emit_new_label(e);
-    const char *inside;
-    const char *offset = run_offset(e, node, &inside);
-    mp__emit_likely(e, inside, fast, slow);
+    const char *first = first_element(e, node);
+    mp__emit_likely(e, is_inside(e, node, first), fast, slow);
     mp__emit_label(e, fast);
-    const char *from =
-        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    const char *from = mp__emit_run_from(e, node, first);
     const char *a = mp__emit_let(e, "load %s, ptr %s, align 1", type, from);
     mp__emit_jump(e, done);
     mp__emit_label(e, slow);
@@ -163,12 +197,10 @@ static void store_either(mp_emit *e, const mp_node *node, const char *raw,
     const char *fast = mp__emit_new_label(e), *slow = mp__emit_new_label(e);
     const char *part = mp__emit_new_label(e), *done = mp__emit_new_label(e);
     const char *far = mp__emit_new_label(e);
-    const char *inside;
-    const char *offset = run_offset(e, node, &inside);
-    mp__emit_likely(e, inside, far, slow);
+    const char *first = first_element(e, node);
+    mp__emit_likely(e, is_inside(e, node, first), far, slow);
     mp__emit_label(e, far);
-    const char *to =
-        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %s", data, offset);
+    const char *to = mp__emit_run_from(e, node, first);
     mp__emit_likely(e, mp__emit_is_full(e, node), fast, part);
     mp__emit_label(e, fast);
     mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);

@@ -1,7 +1,8 @@
 /* A run's two ways: where all lanes of a vector have an item and all its
  * elements are within bounds, as they are but at the end of a row,
  *
- *     b0:  the indices; all within bounds?
+ *     entry: from which item to which are all elements within bounds?
+ *     b0:  the vector is in between, and other indices within bounds?
  *     l0:    then loads, arithmetic and stores, without another check of those
  *     l1:    else the same in the lanes that have an item, with all checks
  *
@@ -79,13 +80,75 @@ static bool is_known(const mp_emit *e, const mp_node *node)
     return false;
 }
 
+static const char *more_or_less(mp_emit *e, const char *which, const char *a,
+                                const char *b)
+{
+    mp__emit_declare(
+        e,
+        mp__write_text(e->unit, "declare i64 @llvm.%s.i64(i64, i64)", which));
+    return mp__emit_let(e, "call i64 @llvm.%s.i64(i64 %s, i64 %s)", which, a,
+                        b);
+}
+
+/* A row of so many vectors at least is worth beginning where its stores do. */
+#define LONG_ROW 16
+/* Bytes of a line of the cache. */
+#define LINE 64
+
+/* How many items before the first one a vector begins whose store, at that
+ * element, begins a line of the cache: what crosses lines takes twice as long
+ * to be stored. */
+static const char *items_before(mp_emit *e, const mp_node *store,
+                                const char *start)
+{
+    int size = mp_dtype_size(e->spec->params[store->args[0]->root].dtype);
+    int items = LINE / size < e->lanes ? LINE / size : e->lanes;
+    const char *from = mp__emit_let(e, "ptrtoint ptr %s to i64",
+                                    mp__emit_run_from(e, store, start));
+    from = mp__emit_let(e, "udiv i64 %s, %d", from, size);
+    from = mp__emit_let(e, "and i64 %s, %d", from, items - 1);
+    const char *worth =
+        mp__emit_let(e, "icmp sge i64 %%count, %d", LONG_ROW * e->lanes);
+    return mp__emit_let(e, "select i1 %s, i64 %s, i64 0", worth, from);
+}
+
+/* %first and %span: vectors that begin at one of so many items from there on
+ * have an item in all lanes, and elements within bounds. Numbers that wrap
+ * around leave no such item, since a row has less than 2^62 of them. */
+const char *mp__emit_split_once(mp_emit *e)
+{
+    const char *lo = "0", *before = NULL;
+    const char *hi = mp__emit_let(e, "sub i64 %%count, %d", e->lanes - 1);
+    for (const mp_node *n = e->func->entry->first; n != NULL; n = n->next) {
+        if (!is_access(e, n) || is_known(e, n))
+            continue;
+        const char *start = mp__emit_run_start(e, n);
+        if (start == NULL)
+            continue;
+        const char *from = mp__emit_let(e, "sub i64 0, %s", start);
+        const char *to =
+            mp__emit_let(e, "sub i64 %%limit%d, %s", n->args[0]->root, start);
+        e->ranged[n->id] = true;
+        lo = more_or_less(e, "smax", lo, from);
+        hi = more_or_less(e, "smin", hi, to);
+        if (before == NULL && n->op == MP_OP_STORE && e->once[n->args[0]->id])
+            before = items_before(e, n, start);
+    }
+    const char *some = mp__emit_let(e, "icmp slt i64 %s, %s", lo, hi);
+    const char *span = mp__emit_let(e, "sub i64 %s, %s", hi, lo);
+    mp__emit_line(e, "%%first = add i64 %s, 0", lo);
+    mp__emit_line(e, "%%span = select i1 %s, i64 %s, i64 0", some, span);
+    return before == NULL ? "0" : mp__emit_let(e, "sub i64 0, %s", before);
+}
+
 /* Whether all lanes have an item, and all elements of those are within
  * bounds. */
 static const char *is_all_inside(mp_emit *e, const mp_block *block)
 {
-    const char *all = "%whole";
+    const char *all = mp__emit_let(e, "sub i64 %%i, %%first");
+    all = mp__emit_let(e, "icmp ult i64 %s, %%span", all);
     for (const mp_node *n = block->first; n != NULL; n = n->next) {
-        if (!is_access(e, n) || is_known(e, n))
+        if (!is_access(e, n) || is_known(e, n) || e->ranged[n->id])
             continue;
         all = mp__emit_let(e, "and i1 %s, %s", all, mp__emit_run_inside(e, n));
     }
@@ -97,15 +160,15 @@ static const char *ones(mp_emit *e)
     return mp__emit_splat(e, e->bits ? "i1" : "i64", e->bits ? "true" : "-1");
 }
 
-/* The lanes that have an item. */
+/* The lanes that have an item: at the end of a row, and at its beginning. */
 static const char *lanes_left(mp_emit *e)
 {
-    const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
-    left = mp__emit_splat(e, "i64", left);
-    left = mp__emit_let(e, "icmp slt %s %s, %s",
-                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_iota(e),
-                        left);
-    return mp__emit_of_bits(e, left, true);
+    const char *type = mp__emit_type(e, MP_TYPE_INT, true);
+    const char *item = mp__emit_splat(e, "i64", "%i");
+    const char *count = mp__emit_splat(e, "i64", "%count");
+    item = mp__emit_let(e, "add %s %s, %s", type, item, mp__emit_iota(e));
+    item = mp__emit_let(e, "icmp ult %s %s, %s", type, item, count);
+    return mp__emit_of_bits(e, item, true);
 }
 
 void mp__emit_split(mp_emit *e, const mp_block *block,
@@ -121,6 +184,7 @@ void mp__emit_split(mp_emit *e, const mp_block *block,
     mp__emit_label(e, fast);
     e->way = MP_WAY_INSIDE;
     e->on = ones(e);
+    e->item = "%i";
     e->full = "true";
     e->entry = NULL;
     body(e, block);
@@ -128,7 +192,8 @@ void mp__emit_split(mp_emit *e, const mp_block *block,
     e->cost = cost;
     e->way = MP_WAY_CHECKED;
     e->on = lanes_left(e);
-    e->full = "%whole";
+    e->item = more_or_less(e, "smax", "%i", "0");
+    e->full = "false";
     e->entry = e->on;
     body(e, block);
     e->way = MP_WAY_EITHER;

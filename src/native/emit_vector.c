@@ -115,19 +115,13 @@ static void select_items(mp_emit *e)
     e->full = mp__emit_all(e, on);
 }
 
-/* %whole: whether all lanes have an item. */
-static void find_whole(mp_emit *e)
-{
-    mp__emit_line(e, "%%last = add i64 %%i, %d", e->lanes);
-    mp__emit_line(e, "%%whole = icmp sle i64 %%last, %%count");
-}
-
 /* %lanes and %whole: the lanes that have an item, and whether all do. */
 static void find_lanes(mp_emit *e)
 {
     const char *type = mp__emit_type(e, MP_TYPE_BOOL, true);
     const char *ints = mp__emit_type(e, MP_TYPE_INT, true);
-    find_whole(e);
+    mp__emit_line(e, "%%last = add i64 %%i, %d", e->lanes);
+    mp__emit_line(e, "%%whole = icmp sle i64 %%last, %%count");
     mp__emit_likely(e, "%whole", "fast", "rest");
     mp__emit_label(e, "fast");
     each_packed(e, "f", false);
@@ -209,9 +203,7 @@ void mp__emit_elements(mp_emit *e)
     e->item = "%i";
     e->on = "true";
     e->full = "true";
-    if (e->split) {
-        find_whole(e);
-    } else if (e->lanes > 1 && !e->whole) {
+    if (e->lanes > 1 && !e->whole && !e->split) {
         find_lanes(e);
         e->full = "%whole";
     }
