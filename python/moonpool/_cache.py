@@ -140,6 +140,11 @@ def _makers() -> bytes:
     return _identity[0]
 
 
+def knows_makers() -> bool:
+    """Return whether `key` needs to look for no module any more."""
+    return bool(_identity) and bool(_core.cpu)
+
+
 def key(ir: bytes, isa: str) -> bytes | None:
     """Return the hash of all that the code of IR text depends on; None: no cache."""
     try:

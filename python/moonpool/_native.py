@@ -59,15 +59,23 @@ def compile_ir(ir: bytes, isa: str) -> bytes:
     Exception
         Where this machine cannot have the code: the kernel runs interpreted.
     """
-    return _undisturbed(lambda: _find_or_compile(ir, isa))
+    # What is on disk is read without a thread of its own, since nothing is
+    # imported for it.
+    found = _find(ir, isa)[1] if _cache.knows_makers() else None
+    return _undisturbed(lambda: _find_or_compile(ir, isa)) if found is None else found
+
+
+def _find(ir: bytes, isa: str) -> tuple[bytes | None, bytes | None]:
+    """Return the key of what is on disk, and that, if they are to be had."""
+    name = _cache.key(ir, isa)
+    return name, None if name is None else _cache.load(name)
 
 
 def _find_or_compile(ir: bytes, isa: str) -> bytes:
-    if not available():
-        raise ImportError(MISSING)
-    name = _cache.key(ir, isa)
-    found = None if name is None else _cache.load(name)
+    name, found = _find(ir, isa)
     if found is None:
+        if not available():
+            raise ImportError(MISSING)
         found = _llvm.compile_ir(ir.decode(), isa)
         if name is not None:
             _cache.store(name, found)

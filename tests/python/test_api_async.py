@@ -304,9 +304,12 @@ def test_cancel_as_a_step_ends():
 
     with moonpool.Pool(1, native="on") as pool:
         pool._completions._started = Started()
-        endless = "function(x) while x >= 0 do x = x + 1 end return x end"
-        future = pool.map_async(endless, np.ones(9))
-        canceller = threading.Thread(target=future.cancel)
+        # What is not known is started by another thread, however soon.
+        source = "function(x) while x >= 0 do x = x + 1 end return x end"
+        canceller = threading.Thread(target=lambda: there.wait(10) and future.cancel())
+        there = threading.Event()
+        future = pool.map_async(f"{source} -- {time.time_ns()}", np.ones(9))
+        there.set()
         with pytest.raises(CancelledError):
             future.result(10)
         canceller.join()

@@ -260,6 +260,7 @@ class TestStopping:
 
         kernel = moonpool.kernel(SOURCE)
         with monkeypatch.context() as patch:
+            patch.setenv("MOONPOOL_CACHE", "0")  # What is on disk needs none.
             patch.setattr(_thread, "start_new_thread", starve)
             with pytest.raises(MemoryError, match="the compiler's thread"):
                 pool.map(kernel, np.ones(3), 0)
