@@ -390,8 +390,9 @@ class Pool(_core.Front):
             "busy" (seconds inside chunks), "memory" and
             "memory_peak" (bytes of Lua memory), "states" (Lua states made).
             "per_worker" is a list of dicts with the same for each, and
-            "callers" is one with what threads that called `map` have done
-            themselves, as they do where that is little; the sums have it too.
+            "callers" is one with what threads that called have done themselves:
+            maps that are little, and a worker's part of compiled jobs that
+            they wait for. The sums have it too.
         """
         self._check_open()
         core = self._core or self._open()
@@ -405,7 +406,7 @@ class Pool(_core.Front):
     def trace(self, path: str | os.PathLike[str]) -> None:
         """Write the last chunks that each worker ran as a Chrome trace.
 
-        What was so little that the calling thread did it has a row of its own.
+        What calling threads did themselves has a row of its own.
 
         Parameters
         ----------

@@ -22,7 +22,8 @@ struct mp_pool {
     mp_kernel *setup;       /* fixed after new; owned, or NULL */
     locale_t locale;        /* fixed after new; "C", owned */
     mp_worker *workers;     /* fixed after new; owned, nworkers of them, and
-                               a row without a thread: see shortcuts.c */
+                               a row without a thread: see shortcuts.c and
+                               help.c */
     _Atomic int references; /* atomic; the owner's and one a job */
 
     pthread_mutex_t lock;
