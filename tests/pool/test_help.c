@@ -73,13 +73,13 @@ static int32_t add_code(mp_frame *f)
     return MP_NATIVE_DONE;
 }
 
-/* The same, but all that the caller does fails after 8 items. */
+/* The same, but all that the caller does fails after 2 items. */
 static int32_t fail_code(mp_frame *f)
 {
     scene *s = scene_of(f);
-    bool fails = (enter(s) || s->broken) && f->count > 8;
-    fill(f, fails ? 8 : f->count);
-    f->failed = 8;
+    bool fails = (enter(s) || s->broken) && f->count > 2;
+    fill(f, fails ? 2 : f->count);
+    f->failed = 2;
     leave(s);
     return fails ? MP_NATIVE_FAILED : MP_NATIVE_DONE;
 }
