@@ -225,7 +225,6 @@ static void errors_are_those_of_a_worker(void **data)
 static void *visit(void *ud)
 {
     test *t = ud;
-    t->scene.caller = pthread_self();
     mp_job *job = start(t);
     assert_int_equal(end_job(job, &t->err), MP_OK);
     return NULL;
