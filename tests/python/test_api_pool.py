@@ -305,7 +305,8 @@ class TestInside:
         assert sum(e["args"]["to"] - e["args"]["from"] for e in chunks) >= 999
         assert all(event["dur"] >= 0 for event in chunks)
         names = [event["args"]["name"] for event in events if event["name"] == "thread_name"]
-        assert names == ["worker 1", "worker 2"]
+        # Who waits for a compiled job may work at it.
+        assert names in (["worker 1", "worker 2"], ["worker 1", "worker 2", "callers"])
 
     def test_long_trace(self, tmp_path):
         path = tmp_path / "trace.json"
