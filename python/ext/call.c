@@ -22,31 +22,62 @@ static int read_extent(PyObject *tuple, mp_shape *out)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* Starts a run as mpy_launch() does. */
+static mpy_job *start_run(mpy_pool *pool, PyObject *kernel, PyObject *extent,
+                          mpy_operands *inputs, mpy_launching *l,
+                          PyObject *owner)
+{
+    mp_arg values[MP_MAX_ARGS];
+    mp_run_spec spec = {.args = values, .nargs = (int)inputs->count};
+    if ((spec.kernel = mpy_kernel_of(pool->state, kernel)) == NULL ||
+        read_extent(extent, &spec.extent) < 0)
+        return NULL;
+    mpy_operands_args(inputs, values);
+    mpy_job *job = mpy_job_new(pool, MPY_SORT_RUN, kernel, owner);
+    if (job == NULL)
+        return NULL;
+    mpy_job_take(job, inputs, NULL, NULL);
+    job->extent = spec.extent;
+    l->spec.run = &spec;
+    return (mpy_job *)mpy_launch(job, l);
+}
+
+/* run(kernel, extent, args, timeout): all of a run in one call. */
+PyObject *mpy_start_run_now(PyObject *object, PyObject *const *args,
+                            Py_ssize_t nargs)
+{
+    mpy_pool *pool = (mpy_pool *)object;
+    mpy_launching l = {.known = false};
+    mpy_operands *inputs;
+    mpy_use use;
+    if (mpy_launch_count(nargs, 4) < 0 ||
+        mpy_wait_seconds(args[3], &l.options.timeout) < 0 ||
+        (inputs = mpy_operands_from(pool->state, args[2], MPY_ROLE_INPUT)) ==
+            NULL)
+        return NULL;
+    int result = -1;
+    if (mpy_pool_enter(pool, &use) == 0) {
+        mpy_job *job = start_run(pool, args[0], args[1], inputs, &l, NULL);
+        if (job != NULL)
+            result = mpy_job_finish(job);
+        mpy_pool_leave(pool, &use);
+    }
+    mpy_launch_drop(inputs);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* run_start(kernel, extent, inputs, timeout, owner, known) */
 PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
                         Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
-    mpy_state *state = pool->state;
-    mp_arg values[MP_MAX_ARGS];
-    mp_run_spec spec = {.args = values};
     mpy_operands *inputs;
-    mpy_launching l = {.spec = {.run = &spec},
-                       .known = nargs > 5 && args[5] == Py_True};
+    mpy_launching l = {.known = nargs > 5 && args[5] == Py_True};
     if (mpy_launch_count(nargs, 6) < 0 ||
-        (spec.kernel = mpy_kernel_of(state, args[0])) == NULL ||
-        read_extent(args[1], &spec.extent) < 0 ||
-        (inputs = mpy_operands_of(state, args[2])) == NULL ||
+        (inputs = mpy_operands_of(pool->state, args[2])) == NULL ||
         mpy_wait_seconds(args[3], &l.options.timeout) < 0)
         return NULL;
-    mpy_operands_args(inputs, values);
-    spec.nargs = (int)inputs->count;
-    mpy_job *job = mpy_job_new(pool, MPY_SORT_RUN, args[0], args[4]);
-    if (job == NULL)
-        return NULL;
-    mpy_job_take(job, inputs, NULL, NULL);
-    job->extent = spec.extent;
-    return mpy_launch(job, &l);
+    return (PyObject *)start_run(pool, args[0], args[1], inputs, &l, args[4]);
 }
 
 /* ---- submit, broadcast, setup ------------------------------------------- */

@@ -211,6 +211,14 @@ void mpy_job_release(mpy_job *self)
         Py_DECREF((PyObject *)self);
 }
 
+int mpy_job_finish(mpy_job *self)
+{
+    int result = mpy_job_wait(self, -1) < 0 ? -1 : mpy_job_check(self);
+    mpy_job_release(self);
+    Py_DECREF((PyObject *)self);
+    return result;
+}
+
 /* ---- methods ------------------------------------------------------------ */
 
 static int job_traverse(PyObject *object, visitproc visit, void *arg)

@@ -52,6 +52,10 @@ int mpy_job_of(mpy_state *state, PyObject *object, const mp_job **out);
 /* Raises what the ended job failed with. */
 int mpy_job_check(mpy_job *self);
 
+/* Waits for the end, releases the job and the reference to it. -1 where it has
+ * failed, or a signal handler raised. */
+int mpy_job_finish(mpy_job *self);
+
 /* Ends the job where it has not ended, and gives everything back. */
 void mpy_job_release(mpy_job *self);
 

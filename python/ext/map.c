@@ -112,12 +112,7 @@ static int map_now(mpy_pool *pool, PyObject *kernel, const map_operands *with,
                         with->where, with->outs, &l, NULL);
     }
     PyMem_Free(frame.outs);
-    int result = -1;
-    if (job != NULL) {
-        result = mpy_job_wait(job, -1) < 0 ? -1 : mpy_job_check(job);
-        mpy_job_release(job);
-        Py_DECREF((PyObject *)job);
-    }
+    int result = job != NULL ? mpy_job_finish(job) : -1;
     mpy_pool_leave(pool, &use);
     return result;
 }

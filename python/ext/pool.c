@@ -412,6 +412,7 @@ static PyMethodDef pool_methods[] = {
     {"map", MPY_METHOD(mpy_start_map_now), METH_FASTCALL, NULL},
     {"map_start", MPY_METHOD(mpy_start_map), METH_FASTCALL, NULL},
     {"map_probe", MPY_METHOD(mpy_start_probe), METH_FASTCALL, NULL},
+    {"run", MPY_METHOD(mpy_start_run_now), METH_FASTCALL, NULL},
     {"run_start", MPY_METHOD(mpy_start_run), METH_FASTCALL, NULL},
     {"reduce_start", MPY_METHOD(mpy_start_reduce), METH_FASTCALL, NULL},
     {"call_start", MPY_METHOD(mpy_start_call), METH_FASTCALL, NULL},

@@ -15,6 +15,8 @@ PyObject *mpy_start_map(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
 PyObject *mpy_start_probe(PyObject *pool, PyObject *const *args,
                           Py_ssize_t nargs);
+PyObject *mpy_start_run_now(PyObject *pool, PyObject *const *args,
+                            Py_ssize_t nargs);
 PyObject *mpy_start_run(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
 PyObject *mpy_start_reduce(PyObject *pool, PyObject *const *args,

@@ -124,6 +124,9 @@ class Pool:
         owner: Any,
         /,
     ) -> Job: ...
+    def run(
+        self, kernel: Kernel, extent: tuple[int, ...], args: tuple[Any, ...], timeout: float, /
+    ) -> None: ...
     def run_start(
         self,
         kernel: Kernel,

@@ -233,9 +233,15 @@ class Pool(_core.Front):
         LuaError, KernelTimeout, ValueError, TypeError
             As in `map`. What was written until then stays.
         """
-        kernel = as_kernel(kernel)
+        if type(kernel) is not Kernel:
+            kernel = as_kernel(kernel)
         core = self._core or self._open()
-        steps = _steps.run_steps(self._call(core, timeout), kernel, extent, args)
+        seconds = self._timeout if timeout is None else _steps.limit(timeout, 0.0)
+        if progress is False:
+            # All in one call of the extension.
+            core.run(kernel, _steps.read_extent(kernel, extent), args, seconds)
+            return
+        steps = _steps.run_steps(_steps.Call(core, seconds), kernel, extent, args)
         _drive(steps, open_bar(progress, kernel.name))
 
     def reduce(

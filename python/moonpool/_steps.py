@@ -324,15 +324,22 @@ def _refuse_signature(kernel: Kernel | str | None, where: str) -> None:
         )
 
 
-def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) -> Steps:
-    """`Pool.run`."""
-    _refuse_signature(kernel, "run()")
+def read_extent(kernel: Kernel, extent: Any) -> tuple[int, ...]:
+    """Return the extent of a run as a tuple; ValueError where there is none."""
+    if kernel.signature is not None:
+        _refuse_signature(kernel, "run()")
     extents = extent if isinstance(extent, (tuple, list)) else (extent,)
-    shape = tuple(operator.index(one) for one in extents)
+    shape = tuple(map(operator.index, extents))
     if not 1 <= len(shape) <= 3 or min(shape) < 0:
         raise ValueError(
             f"extent must be an integer, or a tuple of 1 to 3, from 0 on, not {extent!r}"
         )
+    return shape
+
+
+def run_steps(call: Call, kernel: Kernel, extent: Any, args: tuple[Any, ...]) -> Steps:
+    """`Pool.run`."""
+    shape = read_extent(kernel, extent)
     with _Held() as held:
         inputs = held.operands(args)
         held.enter(call)
