@@ -136,6 +136,7 @@ bool mp__chunks_next(mp_chunks *chunks)
         adapt(chunks, count, now - chunks->start);
     }
     chunks->start = now;
+    mp__spread(&chunks->spread, chunks->worker, now);
     if (now <= chunks->until &&
         (chunks->job->pinned ? take_pinned(chunks) : take(chunks))) {
         chunks->at = chunks->lo;

@@ -5,6 +5,7 @@
 #define MP_POOL_CHUNKS_H
 
 #include "moonpool.h"
+#include "pool/spread.h"
 
 struct mp_worker;
 
@@ -16,6 +17,7 @@ typedef struct mp_chunks {
     int64_t grain;  /* sizes are multiples of it */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
     int64_t until;  /* who helps takes none after that; MP_NEVER: a worker */
+    mp_spread spread;
     int64_t at;     /* the item at hand, for errors; the body sets it */
 } mp_chunks;
 

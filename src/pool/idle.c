@@ -5,6 +5,7 @@
 
 #include "moonpool.h"
 #include "pool/clock.h"
+#include "pool/spread.h"
 
 /* For so long a worker stays awake, and a caller whose job is nearly done. A
  * thread that sleeps on a CPU that sleeps too is there after 60 us, and in bad
@@ -44,25 +45,39 @@ void mp__idle_call_all(mp_idle *idle)
     pthread_cond_broadcast(&idle->work);
 }
 
+/* Others who want the CPU go first; if that takes so long, a worker that stays
+ * awake goes to another one. */
+#define CROWDED_NS INT64_C(20000)
+
 static void stay_awake(mp_idle *idle, pthread_mutex_t *lock)
 {
     uint64_t before = atomic_load_explicit(&idle->calls, memory_order_relaxed);
-    int64_t until = mp_clock_now() + AWAKE_NS;
+    int64_t now = mp_clock_now(), until = now + AWAKE_NS;
+    bool moved = false;
     idle->awake++;
     pthread_mutex_unlock(lock);
-    /* Relaxed: what there is to do is read under the lock. Others who want
-     * the CPU go first. */
+    /* Relaxed: what there is to do is read under the lock. */
     while (atomic_load_explicit(&idle->calls, memory_order_relaxed) == before &&
-           mp_clock_now() < until)
+           now < until) {
+        int64_t last = now;
+        int cpu = sched_getcpu();
         sched_yield();
+        now = mp_clock_now();
+        if (now - last > CROWDED_NS && !moved) {
+            mp__spread_push(0, cpu);
+            moved = true;
+            now = mp_clock_now();
+            until = now + AWAKE_NS;
+        }
+    }
     pthread_mutex_lock(lock);
     if (atomic_load_explicit(&idle->calls, memory_order_relaxed) == before)
         idle->awake--;
 }
 
-void mp__idle_wait(mp_idle *idle, pthread_mutex_t *lock, bool fresh)
+void mp__idle_wait(mp_idle *idle, pthread_mutex_t *lock, int lively)
 {
-    if (fresh && idle->lively)
+    if (idle->lively && idle->awake < lively)
         stay_awake(idle, lock);
     else
         pthread_cond_wait(&idle->work, lock);

@@ -26,8 +26,8 @@ void mp__idle_call(mp_idle *idle, int count);
 void mp__idle_call_all(mp_idle *idle);
 
 /* Worker thread, with the lock held, also at the end: waits for a call, or
- * returns for no reason. `fresh`: it has worked since it last waited. */
-void mp__idle_wait(mp_idle *idle, pthread_mutex_t *lock, bool fresh);
+ * returns for no reason. Awake for a moment, unless `lively` others are. */
+void mp__idle_wait(mp_idle *idle, pthread_mutex_t *lock, int lively);
 
 /* Any thread, without the lock: waits awake until the flag is set, or for a
  * moment only. */

@@ -3,7 +3,9 @@
 
 #include <fenv.h>
 #include <locale.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pool/job.h"
 #include "pool/pool.h"
@@ -168,8 +170,9 @@ static mp_status run_step(mp_worker *worker, mp_job *job, job_step *step,
     return mp__worker_in_lua(worker, job, call_step, &step, err);
 }
 
-/* With the lock held, also at the end. */
-static void run_job(mp_worker *worker, mp_job *job)
+/* With the lock held, also at the end: how many workers are to stay awake. One
+ * fewer than there are where a thread that waits helps: it has a CPU too. */
+static int run_job(mp_worker *worker, mp_job *job)
 {
     mp_pool *pool = worker->pool;
     job_step *step = job->ops->work;
@@ -186,6 +189,7 @@ static void run_job(mp_worker *worker, mp_job *job)
         step = job->ops->finish;
     } while (mp__pool_leave(pool, job));
     worker->job = NULL;
+    int lively = pool->nworkers - job->attended;
     pthread_mutex_unlock(&pool->lock);
     if (worker->state != NULL)
         tidy_state(worker, job, status);
@@ -195,6 +199,8 @@ static void run_job(mp_worker *worker, mp_job *job)
 #endif
     mp__job_release(job);
     pthread_mutex_lock(&pool->lock);
+    worker->cpu = sched_getcpu();
+    return lively;
 }
 
 static void *run(void *ud)
@@ -206,15 +212,18 @@ static void *run(void *ud)
     uselocale(pool->locale);
     fesetenv(FE_DFL_ENV);
     mp_escape_open(&worker->guard.escape);
-    bool fresh = false;
+    int lively = 0;
     pthread_mutex_lock(&pool->lock);
+    worker->id = gettid();
+    worker->cpu = sched_getcpu();
     while (!pool->stopping) {
         mp_job *job = mp__pool_take(pool, worker);
-        if (job != NULL)
-            run_job(worker, job);
-        else
-            mp__idle_wait(&pool->idle, &pool->lock, fresh);
-        fresh = job != NULL;
+        if (job != NULL) {
+            lively = run_job(worker, job);
+        } else {
+            mp__idle_wait(&pool->idle, &pool->lock, lively);
+            lively = 0;
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     if (worker->state != NULL)

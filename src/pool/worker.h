@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "buffer/array.h"
 #include "core/guard.h"
@@ -19,6 +20,8 @@ typedef struct mp_worker {
     mp_guard guard;    /* has its own lock */
     mp_spans spans;    /* has its own lock */
     mp_job *job;       /* guarded by the pool's lock; what it works at */
+    pid_t id;          /* guarded by the pool's lock; the system's */
+    int cpu;           /* guarded by the pool's lock; where it became idle */
     mp_state *state;   /* worker thread only; NULL until the first job */
     mp_arrays *arrays; /* worker thread only; lives as long as the state */
     size_t base;       /* worker thread only; bytes in use after the setup */

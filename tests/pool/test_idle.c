@@ -11,9 +11,10 @@ enum { THREADS = 4 };
 typedef struct test {
     mp_idle idle;
     pthread_mutex_t lock;
-    bool fresh, ending; /* guarded by lock */
-    int waiting, came;  /* guarded by lock */
-    int work;           /* guarded by lock; how many are wanted */
+    int lively;        /* fixed; how many are to stay awake */
+    bool ending;       /* guarded by lock */
+    int waiting, came; /* guarded by lock */
+    int work;          /* guarded by lock; how many are wanted */
 } test;
 
 static void *wait_for_calls(void *ud)
@@ -24,7 +25,7 @@ static void *wait_for_calls(void *ud)
         for (; t->work > 0; t->work--)
             t->came++;
         t->waiting++;
-        mp__idle_wait(&t->idle, &t->lock, t->fresh);
+        mp__idle_wait(&t->idle, &t->lock, t->lively);
         t->waiting--;
     }
     pthread_mutex_unlock(&t->lock);
@@ -53,12 +54,11 @@ static void call(test *t, int count)
     pthread_mutex_unlock(&t->lock);
 }
 
-static void with_threads(test *t, bool fresh, bool lively,
-                         void (*body)(test *t))
+static void with_threads(test *t, int most, bool lively, void (*body)(test *t))
 {
     pthread_t threads[THREADS];
     memset(t, 0, sizeof *t);
-    t->fresh = fresh;
+    t->lively = most;
     assert_int_equal(mp__idle_init(&t->idle, 1), 0);
     t->idle.lively = lively;
     assert_int_equal(pthread_mutex_init(&t->lock, NULL), 0);
@@ -95,9 +95,10 @@ static void call_often(test *t)
 static void no_call_is_lost(void **data)
 {
     test t;
-    with_threads(&t, false, true, call_often); /* all sleep */
-    with_threads(&t, true, true, call_often);  /* they stay awake a while */
-    with_threads(&t, true, false, call_often); /* they would, but for CPUs */
+    with_threads(&t, 0, true, call_often);        /* all sleep */
+    with_threads(&t, THREADS, true, call_often);  /* they stay awake a while */
+    with_threads(&t, THREADS, false, call_often); /* they would, but for CPUs */
+    with_threads(&t, 2, true, call_often);        /* some do, others sleep */
     (void)data;
 }
 
@@ -116,8 +117,8 @@ static void wake_one_after_the_other(test *t)
 static void one_comes_when_one_is_called(void **data)
 {
     test t;
-    with_threads(&t, false, true, wake_one_after_the_other);
-    with_threads(&t, true, true, wake_one_after_the_other);
+    with_threads(&t, 0, true, wake_one_after_the_other);
+    with_threads(&t, THREADS, true, wake_one_after_the_other);
     (void)data;
 }
 
