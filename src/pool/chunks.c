@@ -28,6 +28,7 @@ void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
     *chunks = (mp_chunks){
         .worker = worker,
         .job = job,
+        .share = mp__job_begin_share(job, worker->index),
         .size = 1,
         .grain = 1,
         .until = worker == mp__pool_callers(worker->pool) ? job->help_until
@@ -98,6 +99,25 @@ static bool take_pinned(mp_chunks *chunks)
     return true;
 }
 
+/* Takes up to `size` items of a share. */
+static bool take_of(mp_chunks *chunks, int number, int64_t size)
+{
+    mp_share *share = &chunks->job->shares[number];
+    /* Relaxed: items are independent; results are published by the lock that
+     * a worker takes when it leaves the job. The look before the addition
+     * keeps the counter from running over. */
+    if (atomic_load_explicit(&share->next, memory_order_relaxed) >= share->end)
+        return false;
+    int64_t lo =
+        atomic_fetch_add_explicit(&share->next, size, memory_order_relaxed);
+    if (lo >= share->end)
+        return false;
+    chunks->lo = lo;
+    chunks->hi = share->end - lo > size ? lo + size : share->end;
+    add(&chunks->job->next, chunks->hi - lo);
+    return true;
+}
+
 static bool take(mp_chunks *chunks)
 {
     mp_job *job = chunks->job;
@@ -106,21 +126,14 @@ static bool take(mp_chunks *chunks)
     /* Where one worker is alone, items are done in their order. */
     if (mp__help_take_over(job, &chunks->lo, &chunks->hi))
         return true;
-    /* Relaxed: items are independent; results are published by the lock that
-     * a worker takes when it leaves the job. The look before the addition
-     * keeps the counter from running over. */
     int64_t left =
         job->end - atomic_load_explicit(&job->next, memory_order_relaxed);
-    if (left <= 0)
-        return false;
     int64_t size = next_size(chunks, left);
-    int64_t lo =
-        atomic_fetch_add_explicit(&job->next, size, memory_order_relaxed);
-    if (lo >= job->end)
-        return false;
-    chunks->lo = lo;
-    chunks->hi = job->end - lo > size ? lo + size : job->end;
-    return true;
+    for (int k = 0; k < job->nshares; k++) {
+        if (take_of(chunks, (chunks->share + k) % job->nshares, size))
+            return true;
+    }
+    return false;
 }
 
 bool mp__chunks_next(mp_chunks *chunks)

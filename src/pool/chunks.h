@@ -12,13 +12,14 @@ struct mp_worker;
 typedef struct mp_chunks {
     struct mp_worker *worker;
     mp_job *job;
+    int share;      /* the number of the one it takes of first */
     int64_t lo, hi; /* the chunk at hand, empty before the first */
     int64_t size;   /* of the next one, if there is that much left */
     int64_t grain;  /* sizes are multiples of it */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
     int64_t until;  /* who helps takes none after that; MP_NEVER: a worker */
     mp_spread spread;
-    int64_t at;     /* the item at hand, for errors; the body sets it */
+    int64_t at; /* the item at hand, for errors; the body sets it */
 } mp_chunks;
 
 void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker, mp_job *job);

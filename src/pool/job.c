@@ -89,6 +89,41 @@ void mp__job_release(mp_job *job)
     mp__pool_release(pool);
 }
 
+/* Fewer items are not shared. A share has a multiple of the grain, so that no
+ * line of the caches is in two, but where a probe took the first item. */
+#define LEAST_SHARED INT64_C(32768)
+#define SHARE_GRAIN INT64_C(1024)
+
+void mp__job_share(mp_job *job)
+{
+    int count = 1;
+    if (job->ops->stateless && mp__job_compiled(job) &&
+        job->end >= LEAST_SHARED)
+        count = job->pool->nworkers;
+    if (count > MP_SHARES)
+        count = MP_SHARES;
+    int64_t at = atomic_load_explicit(&job->next, memory_order_relaxed);
+    int64_t size = (job->end - at) / count / SHARE_GRAIN * SHARE_GRAIN;
+    job->nshares = count;
+    for (int k = 0; k < count; k++) {
+        atomic_init(&job->shares[k].next, at);
+        at = k == count - 1 ? job->end : at + size;
+        job->shares[k].end = at;
+    }
+}
+
+int mp__job_begin_share(mp_job *job, int wanted)
+{
+    /* Relaxed: nothing but speed depends on it. */
+    for (int k = 0; k < job->nshares; k++) {
+        int number = (wanted + k) % job->nshares;
+        if (!atomic_exchange_explicit(&job->shares[number].begun, true,
+                                      memory_order_relaxed))
+            return number;
+    }
+    return wanted % job->nshares;
+}
+
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err)
 {
     job->results = calloc((size_t)count + 1, sizeof *job->results);

@@ -26,10 +26,24 @@ typedef struct mp_job_ops {
     mp_status (*finish)(struct mp_worker *worker, mp_job *job, mp_error *err);
     /* Frees what the job has beyond mp_job; any thread; or NULL. */
     void (*destroy)(mp_job *job);
-    /* Compiled, `work` needs no Lua state but for a replay, and `finish` none:
-     * then they are called by threads that help as well, see help.c. */
+    /* Compiled, `work` takes chunks in any order, and needs no Lua state but
+     * for a replay, and `finish` none: then they are called by threads that
+     * help as well, see help.c. */
     bool stateless;
 } mp_job_ops;
+
+/* A job has no more shares. */
+#define MP_SHARES 16
+
+/* A part of a job's items. A worker begins with one that nobody has begun, and
+ * then takes of the others': so it reads memory in one place, and in the next
+ * job of as many items finds in its caches what it did in this one. */
+typedef struct mp_share {
+    _Atomic int64_t next; /* atomic; the first item nobody has taken */
+    int64_t end;          /* fixed when queued */
+    _Atomic bool begun;   /* atomic */
+    char apart[40];       /* a share has a line of the caches */
+} mp_share;
 
 struct mp_job {
     const mp_job_ops *ops; /* fixed after new */
@@ -44,7 +58,8 @@ struct mp_job {
     mp_native *native;     /* fixed after new; retained, or NULL */
     int64_t end;           /* fixed after new; number of items */
 
-    _Atomic int64_t next;   /* atomic; the first item nobody has taken */
+    _Atomic int64_t next;   /* atomic; how many items are taken; before that,
+                               the first one */
     _Atomic int64_t done;   /* atomic; items done */
     _Atomic int stop;       /* atomic; an mp_status; written under the lock */
     _Atomic bool handed;    /* atomic; written under the lock; see handed_lo */
@@ -70,6 +85,9 @@ struct mp_job {
     mp_error error;
     pthread_cond_t ended; /* signalled at the end */
 
+    int nshares; /* fixed when queued */
+    mp_share shares[MP_SHARES];
+
     /* Results of a probe or a reduction; written before the end. */
     mp_value *results; /* owned */
     int64_t nresults;
@@ -88,6 +106,12 @@ void mp__job_release(mp_job *job);
 
 /* Room for results, zeroed. */
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err);
+
+/* Cuts the items into shares; the job has all else that is fixed. */
+void mp__job_share(mp_job *job);
+
+/* The number of a share to begin with: `wanted`, or one that is free. */
+int mp__job_begin_share(mp_job *job, int wanted);
 
 /* Whether all items are taken. */
 static inline bool mp__job_exhausted(const mp_job *job)

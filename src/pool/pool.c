@@ -364,6 +364,7 @@ mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
             return mp_error_set(err, MP_NO_MEMORY, "no memory for a job");
         }
     }
+    mp__job_share(job);
     bool lazy = options != NULL && options->lazy_deadline;
     pthread_mutex_lock(&pool->lock);
     mp_status status = admit(pool, job, lazy, err);
