@@ -107,7 +107,7 @@ class Effort:
     turns: int  # of what is short
 
 
-FULL = Effort(1, 5, 100)
+FULL = Effort(1, 12, 200)
 QUICK = Effort(compiling.LITTLE, 1, 2)
 
 
