@@ -5,7 +5,6 @@
 
 #include "moonpool.h"
 #include "pool/clock.h"
-#include "pool/spread.h"
 
 /* For so long a worker stays awake, and a caller whose job is nearly done. A
  * thread that sleeps on a CPU that sleeps too is there after 60 us, and in bad
@@ -45,31 +44,17 @@ void mp__idle_call_all(mp_idle *idle)
     pthread_cond_broadcast(&idle->work);
 }
 
-/* Others who want the CPU go first; if that takes so long, a worker that stays
- * awake goes to another one. */
-#define CROWDED_NS INT64_C(20000)
-
 static void stay_awake(mp_idle *idle, pthread_mutex_t *lock)
 {
     uint64_t before = atomic_load_explicit(&idle->calls, memory_order_relaxed);
-    int64_t now = mp_clock_now(), until = now + AWAKE_NS;
-    bool moved = false;
+    int64_t until = mp_clock_now() + AWAKE_NS;
     idle->awake++;
     pthread_mutex_unlock(lock);
-    /* Relaxed: what there is to do is read under the lock. */
+    /* Relaxed: what there is to do is read under the lock. Others who want
+     * the CPU go first. */
     while (atomic_load_explicit(&idle->calls, memory_order_relaxed) == before &&
-           now < until) {
-        int64_t last = now;
-        int cpu = sched_getcpu();
+           mp_clock_now() < until)
         sched_yield();
-        now = mp_clock_now();
-        if (now - last > CROWDED_NS && !moved) {
-            mp__spread_push(0, cpu);
-            moved = true;
-            now = mp_clock_now();
-            until = now + AWAKE_NS;
-        }
-    }
     pthread_mutex_lock(lock);
     if (atomic_load_explicit(&idle->calls, memory_order_relaxed) == before)
         idle->awake--;

@@ -21,7 +21,7 @@ void mp__spread(mp_spread *spread, struct mp_worker *worker, int64_t now);
 
 /* Any thread: has a thread of this process that is on that CPU, or waits for
  * it, go to another one that it may run on, if there is one. Afterwards it may
- * run on the same ones as before. `id` is the system's; 0: who calls. */
+ * run on the same ones as before. `id` is the system's. */
 void mp__spread_push(pid_t id, int cpu);
 
 #endif
