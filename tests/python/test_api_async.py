@@ -36,6 +36,17 @@ class Gate:
 
         patch.setattr(_native, "compile_ir", compile_ir)
 
+    def open_when_cancelled(self, pool):
+        """Open it as soon as a pool that is being closed has stopped its jobs."""
+
+        def body():
+            end = time.monotonic() + WAIT
+            while not pool._completions._closing and time.monotonic() < end:
+                time.sleep(0.01)
+            self.open.set()
+
+        threading.Thread(target=body).start()
+
 
 @pytest.fixture
 def gate(monkeypatch):
@@ -189,8 +200,9 @@ class TestEnds:
 
     def test_close_that_cancels(self, gate):
         pool = moonpool.Pool(2, native="require")
-        futures = [pool.map_async(kernel(n), np.ones(3)) for n in range(3)]
-        threading.Timer(0.1, gate.open.set).start()
+        # None of them is known: another test's would be started at once, and end.
+        futures = [pool.map_async(kernel(n), np.ones(3)) for n in range(10, 13)]
+        gate.open_when_cancelled(pool)
         pool.close(cancel=True)
         for future in futures:
             assert future.cancelled() or isinstance(future.exception(0), Exception)
