@@ -105,9 +105,6 @@ static int start(mpy_job *job, mpy_launching *l)
     l->options.native = NULL;
     if (l->status == MP_OK) {
         job->job = l->job;
-        /* The pool was cancelled while the job was on its way into it. */
-        if (pool->cancelled)
-            mp_job_stop(job->job, MP_CANCELLED);
         return 1;
     }
     if (job->queued && unbind(job) < 0)
@@ -115,6 +112,9 @@ static int start(mpy_job *job, mpy_launching *l)
     /* What is refused is put off as well: who waits for the end is told. */
     if (l->known && l->status == MP_REFUSED)
         return 0;
+    /* The pool was cancelled while the job was on its way into it. */
+    if (l->status == MP_CLOSED && refused(job))
+        return -1;
     if (!compiles || !mpy_compile_raised(&compiling))
         mpy_error_raise(job->state, &l->err, NULL, MPY_UNIT_ELEMENT);
     return -1;

@@ -231,8 +231,11 @@ static PyObject *pool_close(PyObject *object, PyObject *cancel)
     self->closed = true;
     if (cancelling) {
         self->cancelled = true;
-        if (self->pool != NULL)
+        if (self->pool != NULL) {
+            /* What is on its way into it is refused there. */
+            mp_pool_close(self->pool);
             mp_pool_cancel(self->pool);
+        }
     }
     Py_RETURN_NONE;
 }

@@ -207,6 +207,24 @@ class TestEnds:
         for future in futures:
             assert future.cancelled() or isinstance(future.exception(0), Exception)
 
+    @pytest.mark.parametrize("size", [3, 300_000])
+    def test_close_that_cancels_within_a_start(self, monkeypatch, size):
+        """The call has passed all checks, but for the pool's own."""
+        for number in range(20, 40):
+            pool, out = moonpool.Pool(2, native="require"), np.zeros(size)
+            before = _native.compile_ir
+
+            def compile_ir(ir, isa, pool=pool, before=before):
+                pool._completions.core.close(True)
+                return before(ir, isa)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(_native, "compile_ir", compile_ir)
+                with pytest.raises(CancelledError):
+                    pool.map(kernel(number), np.ones(size), out=out)
+            pool.close()
+            assert not out.any()
+
     def test_callbacks_may_wait_and_close(self, gate):
         """Where they run on the thread that compiles, too."""
         pool = moonpool.Pool(2, native="require")
