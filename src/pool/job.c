@@ -140,13 +140,16 @@ void mp_job_abandon(mp_job *job)
         destroy(job);
 }
 
-void mp_job_free(mp_job *job)
+/* Whether it has ended, without the lock: then its end can be read as well. */
+static bool is_over(const mp_job *job)
 {
-    if (job == NULL)
-        return;
-    mp_job_stop(job, MP_CANCELLED);
-    mp_job_wait(job, -1);
-    mp_pool *pool = job->pool;
+    /* Acquire: what was written until then. */
+    return atomic_load_explicit(&job->over, memory_order_acquire);
+}
+
+/* Out of the pool's list of ended jobs. */
+static void unlist(mp_pool *pool, mp_job *job)
+{
     pthread_mutex_lock(&pool->lock);
     if (job->listed) {
         mp_job **at = &pool->ended_first;
@@ -161,6 +164,18 @@ void mp_job_free(mp_job *job)
         job->listed = false;
     }
     pthread_mutex_unlock(&pool->lock);
+}
+
+void mp_job_free(mp_job *job)
+{
+    if (job == NULL)
+        return;
+    if (!is_over(job)) {
+        mp_job_stop(job, MP_CANCELLED);
+        mp_job_wait(job, -1);
+    }
+    if (job->notify)
+        unlist(job->pool, job);
     mp__job_release(job);
 }
 
@@ -170,6 +185,8 @@ bool mp_job_wait(mp_job *job, double seconds)
 {
     int64_t deadline = mp_clock_after(seconds);
     mp__help(job, deadline);
+    if (is_over(job))
+        return true; /* The worker that has ended it may hold the lock still. */
     pthread_mutex_lock(&job->pool->lock);
     while (job->phase != MP_ENDED &&
            (deadline == MP_NEVER || mp_clock_now() < deadline))

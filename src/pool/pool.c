@@ -72,9 +72,22 @@ static mp_status init_parts(mp_pool *pool, const mp_pool_options *options,
                          &pool->setup, err);
 }
 
+/* It is held for moments: who misses it tries again before it sleeps. */
+static int init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+    int code = pthread_mutexattr_init(&attr);
+    if (code != 0)
+        return code;
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+    code = pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return code;
+}
+
 static mp_status init_locks(mp_pool *pool, mp_error *err)
 {
-    int code = pthread_mutex_init(&pool->lock, NULL);
+    int code = init_lock(&pool->lock);
     if (code != 0)
         goto fail;
     code = mp__idle_init(&pool->idle, pool->nworkers);
@@ -219,7 +232,6 @@ static void end(mp_pool *pool, mp_job *job)
     unlink_job(pool, job);
     mp__timer_remove(&pool->timer, job);
     job->phase = MP_ENDED;
-    atomic_store_explicit(&job->over, true, memory_order_relaxed);
     if (job->notify) {
         job->listed = true;
         job->ended_following = NULL;
@@ -231,6 +243,9 @@ static void end(mp_pool *pool, mp_job *job)
         pthread_cond_signal(&pool->notify);
     }
     pthread_cond_broadcast(&job->ended);
+    /* Release: who sees it reads all of the end, and may free the job, to which
+     * the pool still refers. */
+    atomic_store_explicit(&job->over, true, memory_order_release);
 }
 
 void mp__pool_enter(mp_pool *pool, mp_job *job)
