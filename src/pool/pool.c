@@ -328,6 +328,9 @@ bool mp__pool_leave(mp_pool *pool, mp_job *job)
         return true;
     }
     pool->atwork--;
+    /* So that nobody is called for it. */
+    if (mp__job_exhausted(job) && !job->pinned)
+        unlink_job(pool, job);
     if (--job->active == 0 && (stopped || mp__job_exhausted(job))) {
         end(pool, job);
         mp__job_release(job);
