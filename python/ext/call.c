@@ -7,31 +7,33 @@
 #include "message.h"
 #include "wait.h"
 
-static int read_extent(PyObject *tuple, mp_shape *out)
+static int read_extent(PyObject *tuple, mpy_extent *out)
 {
     Py_ssize_t ndim = PyTuple_Size(tuple);
     if (ndim < 0)
         return -1;
-    if (ndim > MP_MAX_NDIM) {
+    if (ndim > MPY_EXTENT_NDIM) {
         PyErr_SetString(PyExc_ValueError, "an extent has 1 to 3 dimensions");
         return -1;
     }
     out->ndim = (int)ndim;
     for (Py_ssize_t d = 0; d < ndim; d++)
-        out->extent[d] = PyLong_AsLongLong(PyTuple_GetItem(tuple, d));
+        out->length[d] = PyLong_AsLongLong(PyTuple_GetItem(tuple, d));
     return PyErr_Occurred() ? -1 : 0;
 }
 
 /* Starts a run as mpy_launch() does. */
-static mpy_job *start_run(mpy_pool *pool, PyObject *kernel, PyObject *extent,
-                          mpy_operands *inputs, mpy_launching *l,
-                          PyObject *owner)
+static mpy_job *start_run(mpy_pool *pool, PyObject *kernel,
+                          const mpy_extent *extent, mpy_operands *inputs,
+                          mpy_launching *l, PyObject *owner)
 {
     mp_arg values[MP_MAX_ARGS];
     mp_run_spec spec = {.args = values, .nargs = (int)inputs->count};
-    if ((spec.kernel = mpy_kernel_of(pool->state, kernel)) == NULL ||
-        read_extent(extent, &spec.extent) < 0)
+    if ((spec.kernel = mpy_kernel_of(pool->state, kernel)) == NULL)
         return NULL;
+    spec.extent.ndim = extent->ndim;
+    for (int d = 0; d < extent->ndim; d++)
+        spec.extent.extent[d] = extent->length[d];
     mpy_operands_args(inputs, values);
     mpy_job *job = mpy_job_new(pool, MPY_SORT_RUN, kernel, owner);
     if (job == NULL)
@@ -42,28 +44,48 @@ static mpy_job *start_run(mpy_pool *pool, PyObject *kernel, PyObject *extent,
     return (mpy_job *)mpy_launch(job, l);
 }
 
-/* run(kernel, extent, args, timeout): all of a run in one call. */
-PyObject *mpy_start_run_now(PyObject *object, PyObject *const *args,
-                            Py_ssize_t nargs)
+/* All of a run. Takes the operands over, where they are not NULL. */
+static int run_now(mpy_pool *pool, PyObject *kernel, const mpy_extent *extent,
+                   mpy_operands *inputs, double timeout)
 {
-    mpy_pool *pool = (mpy_pool *)object;
-    mpy_launching l = {.known = false};
-    mpy_operands *inputs;
+    mpy_launching l = {.known = false, .options = {.timeout = timeout}};
     mpy_use use;
-    if (mpy_launch_count(nargs, 4) < 0 ||
-        mpy_wait_seconds(args[3], &l.options.timeout) < 0 ||
-        (inputs = mpy_operands_from(pool->state, args[2], MPY_ROLE_INPUT)) ==
-            NULL)
-        return NULL;
     int result = -1;
-    if (mpy_pool_enter(pool, &use) == 0) {
-        mpy_job *job = start_run(pool, args[0], args[1], inputs, &l, NULL);
+    if (inputs != NULL && mpy_pool_enter(pool, &use) == 0) {
+        mpy_job *job = start_run(pool, kernel, extent, inputs, &l, NULL);
         if (job != NULL)
             result = mpy_job_finish(job);
         mpy_pool_leave(pool, &use);
     }
     mpy_launch_drop(inputs);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return result;
+}
+
+int mpy_start_run_over(mpy_pool *pool, PyObject *kernel,
+                       const mpy_extent *extent, PyObject *const *args,
+                       Py_ssize_t nargs, double timeout)
+{
+    return run_now(
+        pool, kernel, extent,
+        mpy_operands_from_row(pool->state, args, nargs, MPY_ROLE_INPUT),
+        timeout);
+}
+
+/* run(kernel, extent, args, timeout): all of a run in one call. */
+PyObject *mpy_start_run_now(PyObject *object, PyObject *const *args,
+                            Py_ssize_t nargs)
+{
+    mpy_pool *pool = (mpy_pool *)object;
+    mpy_extent extent;
+    double timeout;
+    if (mpy_launch_count(nargs, 4) < 0 || read_extent(args[1], &extent) < 0 ||
+        mpy_wait_seconds(args[3], &timeout) < 0)
+        return NULL;
+    mpy_operands *inputs =
+        mpy_operands_from(pool->state, args[2], MPY_ROLE_INPUT);
+    if (run_now(pool, args[0], &extent, inputs, timeout) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* run_start(kernel, extent, inputs, timeout, owner, known) */
@@ -72,12 +94,13 @@ PyObject *mpy_start_run(PyObject *object, PyObject *const *args,
 {
     mpy_pool *pool = (mpy_pool *)object;
     mpy_operands *inputs;
+    mpy_extent extent;
     mpy_launching l = {.known = nargs > 5 && args[5] == Py_True};
-    if (mpy_launch_count(nargs, 6) < 0 ||
+    if (mpy_launch_count(nargs, 6) < 0 || read_extent(args[1], &extent) < 0 ||
         (inputs = mpy_operands_of(pool->state, args[2])) == NULL ||
         mpy_wait_seconds(args[3], &l.options.timeout) < 0)
         return NULL;
-    return (PyObject *)start_run(pool, args[0], args[1], inputs, &l, args[4]);
+    return (PyObject *)start_run(pool, args[0], &extent, inputs, &l, args[4]);
 }
 
 /* ---- submit, broadcast, setup ------------------------------------------- */

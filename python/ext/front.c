@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include "kernel.h"
 #include "pool.h"
 #include "shortcut.h"
 #include "start.h"
@@ -38,7 +39,7 @@ static bool is_simple(const mpy_state *state, PyObject *names, PyObject *values,
 }
 
 /* A map of a kernel with nothing but an output: at once, or by a job. 0: it is
- * for map_slowly(). */
+ * for self._map(). */
 static int map_simply(mpy_front *self, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *out, PyObject **result)
 {
@@ -58,12 +59,13 @@ static int map_simply(mpy_front *self, PyObject *const *args, Py_ssize_t nargs,
     return done;
 }
 
-/* self._map(*args, **options) */
-static PyObject *map_slowly(PyObject *self, PyObject *const *args,
-                            Py_ssize_t nargs, PyObject *names)
+/* self.name(*args, **options) */
+static PyObject *call_slowly(PyObject *self, const char *name,
+                             PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *names)
 {
     PyObject *result = NULL, *all = PyTuple_New(nargs), *options = NULL;
-    PyObject *method = all ? PyObject_GetAttrString(self, "_map") : NULL;
+    PyObject *method = all ? PyObject_GetAttrString(self, name) : NULL;
     for (Py_ssize_t k = 0; all != NULL && k < nargs; k++)
         (void)PyTuple_SetItem(all, k, Py_NewRef(args[k]));
     if (names != NULL && method != NULL) {
@@ -96,7 +98,55 @@ static PyObject *front_map(PyObject *object, PyObject *const *args,
         if (done != 0)
             return done < 0 ? NULL : result;
     }
-    return map_slowly(object, args, nargs, names);
+    return call_slowly(object, "_map", args, nargs, names);
+}
+
+/* Reads an int, or a tuple of 1 to 3 of them; false for all else, and for what
+ * is no extent. */
+static bool read_extent(PyObject *object, mpy_extent *out)
+{
+    bool one = PyLong_CheckExact(object);
+    if (!one && !PyTuple_CheckExact(object))
+        return false;
+    Py_ssize_t ndim = one ? 1 : PyTuple_Size(object);
+    if (ndim < 1 || ndim > MPY_EXTENT_NDIM)
+        return false;
+    out->ndim = (int)ndim;
+    for (Py_ssize_t d = 0; d < ndim; d++) {
+        PyObject *length = one ? object : PyTuple_GetItem(object, d);
+        int overflow;
+        if (!PyLong_CheckExact(length))
+            return false;
+        out->length[d] = PyLong_AsLongLongAndOverflow(length, &overflow);
+        if (overflow != 0 || out->length[d] < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Whether an object is a kernel that a run takes. */
+static bool is_runnable(const mpy_state *state, PyObject *object)
+{
+    return PyObject_TypeCheck(object, state->kernel_type) &&
+           ((mpy_kernel *)object)->signature == Py_None;
+}
+
+static PyObject *front_run(PyObject *object, PyObject *const *args,
+                           Py_ssize_t nargs, PyObject *names)
+{
+    mpy_front *self = (mpy_front *)object;
+    mpy_extent extent;
+    if (self->core == NULL || names != NULL || nargs < 2 ||
+        !is_runnable(self->core->state, args[0]) ||
+        !read_extent(args[1], &extent))
+        return call_slowly(object, "_run", args, nargs, names);
+    mpy_pool *core = (mpy_pool *)Py_NewRef((PyObject *)self->core);
+    int result = mpy_start_run_over(core, args[0], &extent, args + 2, nargs - 2,
+                                    self->timeout);
+    Py_DECREF((PyObject *)core);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static const char map_doc[] =
@@ -151,6 +201,33 @@ static const char map_doc[] =
     "    Where shapes do not broadcast or an argument is not usable. Then\n"
     "    nothing has run.\n";
 
+static const char run_doc[] =
+    "run($self, /, kernel, extent, *args, timeout=None, progress=False)\n"
+    "--\n\n"
+    "Call a kernel for each index, to read and write arrays as it likes.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "kernel : Kernel or str\n"
+    "    Called as ``kernel(i, ...)`` for i = 1 to extent, or as\n"
+    "    ``kernel(i, j, ...)`` and ``kernel(i, j, k, ...)`` over a tuple.\n"
+    "    The calls run in parallel and in any order: no call may depend on\n"
+    "    what another one writes.\n"
+    "extent : int or tuple of 1 to 3 int\n"
+    "    How many calls, in each dimension.\n"
+    "*args : array or scalar\n"
+    "    Passed on to the kernel. What it writes into an array is in the\n"
+    "    array of the caller.\n"
+    "timeout : float, optional\n"
+    "    Seconds that the call may take.\n"
+    "progress : bool or class\n"
+    "    As in `map`.\n"
+    "\n"
+    "Raises\n"
+    "------\n"
+    "LuaError, KernelTimeout, ValueError, TypeError\n"
+    "    As in `map`. What was written until then stays.\n";
+
 static PyObject *front_core(PyObject *object, void *closure)
 {
     (void)closure;
@@ -174,6 +251,7 @@ static int front_set_core(PyObject *object, PyObject *value, void *closure)
 
 static PyMethodDef front_methods[] = {
     {"map", MPY_METHOD(front_map), METH_FASTCALL | METH_KEYWORDS, map_doc},
+    {"run", MPY_METHOD(front_run), METH_FASTCALL | METH_KEYWORDS, run_doc},
     {NULL, NULL, 0, NULL},
 };
 

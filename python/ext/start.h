@@ -5,6 +5,14 @@
 
 #include "pool.h"
 
+#define MPY_EXTENT_NDIM 3
+
+/* How often a run calls its kernel, in each dimension. */
+typedef struct mpy_extent {
+    int ndim;
+    int64_t length[MPY_EXTENT_NDIM];
+} mpy_extent;
+
 PyObject *mpy_start_map_now(PyObject *pool, PyObject *const *args,
                             Py_ssize_t nargs);
 /* pool.map(args[0], ..., out=out) by a job, from item `first` on, for `nargs`
@@ -15,6 +23,10 @@ PyObject *mpy_start_map(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
 PyObject *mpy_start_probe(PyObject *pool, PyObject *const *args,
                           Py_ssize_t nargs);
+/* pool.run(kernel, extent, *args), all of it; 0, or -1 with an exception. */
+int mpy_start_run_over(mpy_pool *pool, PyObject *kernel,
+                       const mpy_extent *extent, PyObject *const *args,
+                       Py_ssize_t nargs, double timeout);
 PyObject *mpy_start_run_now(PyObject *pool, PyObject *const *args,
                             Py_ssize_t nargs);
 PyObject *mpy_start_run(PyObject *pool, PyObject *const *args,

@@ -175,6 +175,14 @@ class Front:
         timeout: float | None = None,
         progress: Any = False,
     ) -> Any: ...
+    def run(
+        self,
+        kernel: Kernel | str,
+        extent: int | tuple[int, ...],
+        *args: Any,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> None: ...
 
 def worker_count() -> tuple[int, str]: ...
 def pack(args: tuple[Any, ...], /) -> tuple[bytes, Operands]: ...

@@ -174,8 +174,8 @@ class Pool(_core.Front):
 
     # ---- calls ---------------------------------------------------------------
 
-    # map() itself is the base's: it does at once what is small and simple, and
-    # comes here with the rest.
+    # map() and run() themselves are the base's: it does at once what is simple,
+    # and comes here with the rest.
     def _map(
         self,
         kernel: Kernel | str,
@@ -201,7 +201,7 @@ class Pool(_core.Front):
 
     _map.__qualname__ = "Pool.map"  # as errors about arguments have it
 
-    def run(
+    def _run(
         self,
         kernel: Kernel | str,
         extent: int | tuple[int, ...],
@@ -209,30 +209,7 @@ class Pool(_core.Front):
         timeout: float | None = None,
         progress: Any = False,
     ) -> None:
-        """Call a kernel for each index, to read and write arrays as it likes.
-
-        Parameters
-        ----------
-        kernel : Kernel or str
-            Called as ``kernel(i, ...)`` for i = 1 to extent, or as
-            ``kernel(i, j, ...)`` and ``kernel(i, j, k, ...)`` over a tuple.
-            The calls run in parallel and in any order: no call may depend on
-            what another one writes.
-        extent : int or tuple of 1 to 3 int
-            How many calls, in each dimension.
-        *args : array or scalar
-            Passed on to the kernel. What it writes into an array is in the
-            array of the caller.
-        timeout : float, optional
-            Seconds that the call may take.
-        progress : bool or class
-            As in `map`.
-
-        Raises
-        ------
-        LuaError, KernelTimeout, ValueError, TypeError
-            As in `map`. What was written until then stays.
-        """
+        """Do what `run` does where there is more to it."""
         if type(kernel) is not Kernel:
             kernel = as_kernel(kernel)
         core = self._core or self._open()
@@ -243,6 +220,8 @@ class Pool(_core.Front):
             return
         steps = _steps.run_steps(_steps.Call(core, seconds), kernel, extent, args)
         _drive(steps, open_bar(progress, kernel.name))
+
+    _run.__qualname__ = "Pool.run"
 
     def reduce(
         self,
