@@ -22,6 +22,8 @@ typedef struct mp_native {
     bool loops;    /* fixed after new; code may go on for long */
     int64_t stack; /* fixed after new; bytes that it needs for tables */
     int64_t worst; /* fixed after new; ns an item may take, but for loops */
+    /* Atomic; how many items a job's chunks had at last, 0: not known. */
+    _Atomic int64_t chunk;
     void *handle;  /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
     int noutputs; /* fixed after new; -1: refused */

@@ -208,12 +208,22 @@ void mp__tier_extents(const mp_view *view, mp_frame_array *out)
     }
 }
 
+/* How many items to begin with: as many as were right for the last job, where
+ * no loops make the one's items last longer than the other's. */
+static int64_t first_chunk(const mp_native *native)
+{
+    /* Relaxed: nothing but speed depends on it. */
+    int64_t known = atomic_load_explicit(&native->chunk, memory_order_relaxed);
+    return known > 0 && !native->loops ? known : FIRST_VECTORS * native->lanes;
+}
+
 mp_status mp__tier_run(mp_native_run *run, mp_worker *worker, mp_job *job,
                        mp_error *err)
 {
-    int lanes = job->native->lanes;
+    mp_native *native = job->native;
+    int lanes = native->lanes;
     mp__chunks_init(&run->chunks, worker, job);
-    mp__chunks_begin_with(&run->chunks, FIRST_VECTORS * lanes, lanes);
+    mp__chunks_begin_with(&run->chunks, first_chunk(native), lanes);
     mp__tier_scalars(&job->args, run->scalars);
     run->frame.scalars = run->scalars;
     run->frame.stop = (const int *)&job->stop;
@@ -230,6 +240,8 @@ mp_status mp__tier_run(mp_native_run *run, mp_worker *worker, mp_job *job,
         if (!run->failed && run->patience > lanes)
             run->patience /= 2;
     }
+    atomic_store_explicit(&native->chunk, run->chunks.size,
+                          memory_order_relaxed);
     return MP_OK;
 }
 
