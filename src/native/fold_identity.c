@@ -95,11 +95,17 @@ static mp_node *float_sum(const mp_node *node)
     return mp__fold_is_float(a, -0.0) ? b : NULL;
 }
 
-static mp_node *float_product(const mp_node *node)
+/* Twice a number is a sum, which needs no constant in a register. */
+static mp_node *float_product(mp_func *func, mp_node *node)
 {
-    if (mp__fold_is_float(node->args[1], 1.0))
-        return node->args[0];
-    return mp__fold_is_float(node->args[0], 1.0) ? node->args[1] : NULL;
+    for (int k = 0; k < 2; k++) {
+        mp_node *x = node->args[k], *c = node->args[1 - k];
+        if (mp__fold_is_float(c, 1.0))
+            return x;
+        if (mp__fold_is_float(c, 2.0))
+            return mp__fold_make(node, func, MP_OP_ADD, MP_TYPE_FLOAT, 2, x, x);
+    }
+    return NULL;
 }
 
 /* Division by a power of two is multiplication by another: both are rounded
@@ -211,7 +217,7 @@ mp_node *mp__fold_identity(mp_func *func, mp_node *node)
     case MP_OP_SUB:
         return whole ? int_sum(func, node) : float_sum(node);
     case MP_OP_MUL:
-        return whole ? int_product(func, node) : float_product(node);
+        return whole ? int_product(func, node) : float_product(func, node);
     case MP_OP_DIV:
         return division(func, node);
     case MP_OP_IDIV:

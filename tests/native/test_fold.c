@@ -137,6 +137,21 @@ static void division_by_powers_of_two(void **data)
     same("function(x) return x % 8, x % 1, x // 8, x % -8 end", "i8 -> ?");
 }
 
+static void twice_a_float(void **data)
+{
+    (void)data;
+    check("function(x) return 2 * x end", "f8 -> ?",
+          "b0:\n"
+          "  %0: float = param 0\n"
+          "  %1: float = add %0 %0 ; line 1\n"
+          "  result 0 %1 ; line 1\n"
+          "  return\n");
+    same("function(x) return 2 * x, x * 2.0, 2 * x * x, (x + 1) * 2 end",
+         "f8 -> ?");
+    same("function(x) return 2 * x, x * 2.0 end", "i8 -> ?");
+    same("function(x) return 2 * x end", "f4 -> ?");
+}
+
 /* ---- powers ------------------------------------------------------------- */
 
 static void powers(void **data)
@@ -409,6 +424,7 @@ int main(void)
         cmocka_unit_test(floats_that_vanish),
         cmocka_unit_test(floats_that_stay),
         cmocka_unit_test(division_by_powers_of_two),
+        cmocka_unit_test(twice_a_float),
         cmocka_unit_test(powers),
         cmocka_unit_test(powers_are_right),
         cmocka_unit_test(strict_powers_stay),
