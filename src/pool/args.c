@@ -34,7 +34,7 @@ static void copy_args(mp_args *args, const mp_arg *arg)
     for (int i = 0; i < args->count; i++) {
         args->arg[i] = arg[i];
         if (arg[i].view != NULL) {
-            *free_view = *arg[i].view;
+            mp_view_assign(free_view, arg[i].view);
             args->arg[i].view = free_view++;
         } else if (arg[i].value.kind == MP_KIND_STRING) {
             size_t size = arg[i].value.as.s.size;

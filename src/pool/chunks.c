@@ -11,9 +11,11 @@
 #define CHUNK_NS INT64_C(500000)
 
 /* A chunk is at most this part of a worker's share of what is left, so that
- * workers end at nearly the same time; but no less than 1/LEAST_PART of what
- * takes CHUNK_NS, so that it is worth taking. */
+ * workers end at nearly the same time, where some items may take longer than
+ * others, or all take the same; but no less than 1/LEAST_PART of what takes
+ * CHUNK_NS, so that it is worth taking. */
 #define SHARE_PART 4
+#define EVEN_PART 2
 #define LEAST_PART 32
 
 /* No chunk has more items. */
@@ -31,16 +33,19 @@ void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
         .share = mp__job_begin_share(job, worker->index),
         .size = 1,
         .grain = 1,
+        .part = SHARE_PART,
         .until = worker == mp__pool_callers(worker->pool) ? job->help_until
                                                           : MP_NEVER,
         .at = -1,
     };
 }
 
-void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain)
+void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain,
+                           bool even)
 {
     chunks->size = first < MOST_ITEMS ? first : MOST_ITEMS;
     chunks->grain = grain;
+    chunks->part = even ? EVEN_PART : SHARE_PART;
 }
 
 /* Statistics: relaxed, they order nothing. */
@@ -79,7 +84,7 @@ static void adapt(mp_chunks *chunks, int64_t count, int64_t took)
 /* How many of the `left` items to take. */
 static int64_t next_size(const mp_chunks *chunks, int64_t left)
 {
-    int64_t size = left / chunks->worker->pool->nworkers / SHARE_PART;
+    int64_t size = left / chunks->worker->pool->nworkers / chunks->part;
     if (size < chunks->size / LEAST_PART)
         size = chunks->size / LEAST_PART;
     if (size > chunks->size)

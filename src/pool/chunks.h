@@ -16,6 +16,7 @@ typedef struct mp_chunks {
     int64_t lo, hi; /* the chunk at hand, empty before the first */
     int64_t size;   /* of the next one, if there is that much left */
     int64_t grain;  /* sizes are multiples of it */
+    int part;       /* of a worker's share of what is left a chunk is at most */
     int64_t start;  /* when the chunk at hand was taken, monotonic ns */
     int64_t until;  /* who helps takes none after that; MP_NEVER: a worker */
     mp_spread spread;
@@ -24,8 +25,10 @@ typedef struct mp_chunks {
 
 void mp__chunks_init(mp_chunks *chunks, struct mp_worker *worker, mp_job *job);
 
-/* Starts with chunks of `first` items, all of a multiple of `grain`. */
-void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain);
+/* Starts with chunks of `first` items, all of a multiple of `grain`; `even`:
+ * items take about the same time. */
+void mp__chunks_begin_with(mp_chunks *chunks, int64_t first, int64_t grain,
+                           bool even);
 
 /* Notes the chunk at hand as done and takes the next one; false when there is
  * none, or the job is stopped. Raises nothing. */

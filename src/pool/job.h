@@ -58,13 +58,13 @@ struct mp_job {
     mp_native *native;     /* fixed after new; retained, or NULL */
     int64_t end;           /* fixed after new; number of items */
 
-    _Atomic int64_t next;   /* atomic; how many items are taken; before that,
-                               the first one */
-    _Atomic int64_t done;   /* atomic; items done */
-    _Atomic int stop;       /* atomic; an mp_status; written under the lock */
-    _Atomic bool handed;    /* atomic; written under the lock; see handed_lo */
-    _Atomic bool over;      /* atomic; written under the lock, last of all; phase
-                               is ENDED */
+    _Atomic int64_t next; /* atomic; how many items are taken; before that,
+                             the first one */
+    _Atomic int64_t done; /* atomic; items done */
+    _Atomic int stop;     /* atomic; an mp_status; written under the lock */
+    _Atomic bool handed;  /* atomic; written under the lock; see handed_lo */
+    _Atomic bool over;    /* atomic; written under the lock, last of all; phase
+                             is ENDED */
     _Atomic int references; /* atomic */
 
     /* All that follows is guarded by the pool's lock, and fixed at the end. */

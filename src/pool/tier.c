@@ -223,7 +223,8 @@ mp_status mp__tier_run(mp_native_run *run, mp_worker *worker, mp_job *job,
     mp_native *native = job->native;
     int lanes = native->lanes;
     mp__chunks_init(&run->chunks, worker, job);
-    mp__chunks_begin_with(&run->chunks, first_chunk(native), lanes);
+    mp__chunks_begin_with(&run->chunks, first_chunk(native), lanes,
+                          !native->loops);
     mp__tier_scalars(&job->args, run->scalars);
     run->frame.scalars = run->scalars;
     run->frame.stop = (const int *)&job->stop;
