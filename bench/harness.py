@@ -40,10 +40,10 @@ PEERS: dict[str, tuple[str, Callable[[Host], tuple[Any, ...]]]] = {
 FREE = ("numba fastmath", "C", "C fast", "SIMD", "moonpool fastmath")
 
 # How often a peer runs in its turn, and for how many seconds, at least. The
-# first run still meets what the peer before it has left behind: its data in
-# caches, its threads awake.
+# first runs still meet what the peer before them has left behind: its data in
+# caches, its threads awake for some milliseconds.
 TURN = 2
-TURN_SECONDS = 0.025
+TURN_SECONDS = 0.05
 
 
 @dataclass
