@@ -209,6 +209,8 @@ const char *mp__emit_access_bits(mp_emit *e, const mp_node *node);
 const char *mp__emit_offset(mp_emit *e, const mp_node *node, bool wide);
 const char *mp__emit_data(mp_emit *e, const mp_node *array);
 const char *mp__emit_stride(mp_emit *e, const mp_node *array);
+/* What an access's index must be below, from 0. */
+const char *mp__emit_bound(mp_emit *e, const mp_node *node);
 
 void mp__emit_arrays(mp_emit *e);
 /* LEN, SIZE, ROW, LOAD, STORE, RANGE and ITEM. */

@@ -106,6 +106,13 @@ const char *mp__emit_stride(mp_emit *e, const mp_node *array)
     return mp__write_text(e->unit, "%%stride%d.%d", array->root, d);
 }
 
+const char *mp__emit_bound(mp_emit *e, const mp_node *node)
+{
+    const mp_node *array = node->args[0];
+    return mp__write_text(e->unit, "%%bound%d.%d", array->root,
+                          dimension(e, array));
+}
+
 static const char *spread(mp_emit *e, const char *value, bool wide)
 {
     return wide ? mp__emit_splat(e, "i64", value) : value;
@@ -123,13 +130,13 @@ const char *mp__emit_offset(mp_emit *e, const mp_node *node, bool wide)
 {
     const mp_node *array = node->args[0];
     const char *type = ints(e, wide);
-    const char *bound = mp__write_text(e->unit, "%%bound%d.%d", array->root,
-                                       dimension(e, array));
+    const char *bound = mp__emit_bound(e, node);
     const char *from0 =
         mp__emit_let(e, "sub %s %s, %s", type, operand(e, node->args[1], wide),
                      spread(e, "1", wide));
     bool masked = !wide && node->mask != NULL;
-    if (!node->inside || masked) {
+    bool ranged = e->ranged[node->id] && e->way == MP_WAY_CHECKED;
+    if ((!node->inside && !ranged) || masked) {
         const char *bad = mp__emit_let(e, "icmp uge %s %s, %s", type, from0,
                                        spread(e, bound, wide));
         mp__emit_check(e, node, bad, wide);

@@ -4,7 +4,8 @@
  *     entry: from which item to which are all elements within bounds?
  *     b0:  the vector is in between, and other indices within bounds?
  *     l0:    then loads, arithmetic and stores, without another check of those
- *     l1:    else the same in the lanes that have an item, with all checks
+ *     l1:    else the same in the lanes that have an item, if those are in
+ *            between, and with all other checks
  *
  * Code without a loop or a branch is there twice for it. What each element is
  * loaded by is part of the instruction that uses it then, and the masks are
@@ -113,11 +114,12 @@ static const char *items_before(mp_emit *e, const mp_node *store,
 }
 
 /* %first and %span: vectors that begin at one of so many items from there on
- * have an item in all lanes, and elements within bounds. Numbers that wrap
- * around leave no such item, since a row has less than 2^62 of them. */
+ * have an item in all lanes, and elements within bounds. Items from %first on
+ * and before %until have these. Numbers that wrap around leave no such item,
+ * since a row has less than 2^62 of them. */
 const char *mp__emit_split_once(mp_emit *e)
 {
-    const char *lo = "0", *before = NULL;
+    const char *lo = "0", *past = "%count", *before = NULL;
     const char *hi = mp__emit_let(e, "sub i64 %%count, %d", e->lanes - 1);
     for (const mp_node *n = e->func->entry->first; n != NULL; n = n->next) {
         if (!is_access(e, n) || is_known(e, n))
@@ -128,9 +130,12 @@ const char *mp__emit_split_once(mp_emit *e)
         const char *from = mp__emit_let(e, "sub i64 0, %s", start);
         const char *to =
             mp__emit_let(e, "sub i64 %%limit%d, %s", n->args[0]->root, start);
+        const char *end =
+            mp__emit_let(e, "sub i64 %s, %s", mp__emit_bound(e, n), start);
         e->ranged[n->id] = true;
         lo = more_or_less(e, "smax", lo, from);
         hi = more_or_less(e, "smin", hi, to);
+        past = more_or_less(e, "smin", past, end);
         if (before == NULL && n->op == MP_OP_STORE && e->once[n->args[0]->id])
             before = items_before(e, n, start);
     }
@@ -138,6 +143,7 @@ const char *mp__emit_split_once(mp_emit *e)
     const char *span = mp__emit_let(e, "sub i64 %s, %s", hi, lo);
     mp__emit_line(e, "%%first = add i64 %s, 0", lo);
     mp__emit_line(e, "%%span = select i1 %s, i64 %s, i64 0", some, span);
+    mp__emit_line(e, "%%until = add i64 %s, 0", past);
     return before == NULL ? "0" : mp__emit_let(e, "sub i64 0, %s", before);
 }
 
@@ -171,6 +177,22 @@ static const char *lanes_left(mp_emit *e)
     return mp__emit_of_bits(e, item, true);
 }
 
+/* Checks %first and %until for the lanes that have an item, in place of each
+ * access. */
+static void check_range(mp_emit *e, const mp_block *block)
+{
+    const mp_node *n = block->first;
+    while (n != NULL && !e->ranged[n->id])
+        n = n->next;
+    if (n == NULL)
+        return;
+    const char *end = mp__emit_let(e, "add i64 %%i, %d", e->lanes);
+    end = more_or_less(e, "smin", end, "%count");
+    const char *low = mp__emit_let(e, "icmp slt i64 %s, %%first", e->item);
+    const char *high = mp__emit_let(e, "icmp sgt i64 %s, %%until", end);
+    mp__emit_check(e, n, mp__emit_let(e, "or i1 %s, %s", low, high), false);
+}
+
 void mp__emit_split(mp_emit *e, const mp_block *block,
                     void (*body)(mp_emit *, const mp_block *))
 {
@@ -195,6 +217,7 @@ void mp__emit_split(mp_emit *e, const mp_block *block,
     e->item = more_or_less(e, "smax", "%i", "0");
     e->full = "false";
     e->entry = e->on;
+    check_range(e, block);
     body(e, block);
     e->way = MP_WAY_EITHER;
 }
