@@ -27,6 +27,10 @@ echo "Python tests under AddressSanitizer"
 .venv/bin/python -c '
 import moonpool._core, os, sys
 sys.exit(not moonpool._core.__file__.startswith(os.environ["PYTHONPATH"]))'
-# pytest's own handler would take the place of the sanitizer's report.
+# pytest's own handler would take the place of the sanitizer's report. Left out is
+# what runs in other processes for the most part, or is about texts.
 exec .venv/bin/python -m pytest -p no:faulthandler -p no:cacheprovider \
+    --ignore=tests/python/test_bench.py \
+    --ignore=tests/python/test_demo.py \
+    --ignore=tests/python/test_docs.py \
     -m "not slow_asan" "$@"
