@@ -11,9 +11,9 @@
 #define CHUNK_NS INT64_C(500000)
 
 /* A chunk is at most this part of a worker's share of what is left, so that
- * workers end at nearly the same time, where some items may take longer than
- * others, or all take the same; but no less than 1/LEAST_PART of what takes
- * CHUNK_NS, so that it is worth taking. */
+ * workers end at nearly the same time: this part where some items may take
+ * longer than others, EVEN_PART where they do not; but no less than
+ * 1/LEAST_PART of what takes CHUNK_NS, so that it is worth taking. */
 #define SHARE_PART 4
 #define EVEN_PART 2
 #define LEAST_PART 32

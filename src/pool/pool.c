@@ -328,8 +328,8 @@ bool mp__pool_leave(mp_pool *pool, mp_job *job)
         return true;
     }
     pool->atwork--;
-    /* So that nobody is called for it. */
-    if (mp__job_exhausted(job) && !job->pinned)
+    /* So that nobody is called for it; one who helps may give some back. */
+    if (mp__job_exhausted(job) && !job->helped && !job->pinned)
         unlink_job(pool, job);
     if (--job->active == 0 && (stopped || mp__job_exhausted(job))) {
         end(pool, job);

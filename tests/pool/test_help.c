@@ -15,6 +15,7 @@ typedef struct scene {
     bool together; /* workers wait for the caller to be there */
     bool alone;    /* the caller waits for a worker to be there */
     bool broken;   /* what fails for the caller fails for workers too */
+    bool late;     /* the caller takes so long that workers leave */
     int nap;       /* us */
 } scene;
 
@@ -38,6 +39,8 @@ static bool enter(scene *s)
         until(&s->by_caller);
     if (caller && s->alone)
         until(&s->by_workers);
+    if (caller && s->late)
+        usleep(30000);
     if (s->nap > 0)
         usleep((unsigned)s->nap);
     return caller;
@@ -212,6 +215,23 @@ static void what_it_cannot_do_a_worker_does(void **data)
     (void)data;
 }
 
+/* Also where all other items are done, and nobody is at the job any more. */
+static void it_may_give_back_the_last_items(void **data)
+{
+    test *t = begin(2, fail_code, PLAIN);
+    t->scene.together = t->scene.late = true;
+    for (int k = 0; k < 20; k++) {
+        mp_job *job = start(t);
+        assert_true(mp_job_wait(job, 10));
+        assert_int_equal(end_job(job, &t->err), MP_OK);
+        assert_int_equal(check(t), 0);
+    }
+    assert_true(t->scene.by_caller > 0);
+    assert_int_equal(t->pool->atwork, 0);
+    end(t);
+    (void)data;
+}
+
 /* An error is that of the first item that fails, by the interpreter. */
 static void errors_are_those_of_a_worker(void **data)
 {
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(who_waits_takes_part),
         cmocka_unit_test(others_do_not),
         cmocka_unit_test(what_it_cannot_do_a_worker_does),
+        cmocka_unit_test(it_may_give_back_the_last_items),
         cmocka_unit_test(errors_are_those_of_a_worker),
         cmocka_unit_test(helpers_take_the_place_of_workers),
         cmocka_unit_test(a_wait_has_an_end),
