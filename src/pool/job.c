@@ -203,9 +203,10 @@ void mp_job_stop(mp_job *job, mp_status status)
         mp__timer_error(job, &err);
     else
         mp_error_set(&err, status, "%s", mp_status_text(status));
-    pthread_mutex_lock(&job->pool->lock);
-    mp__pool_stop(job->pool, job, &err);
-    pthread_mutex_unlock(&job->pool->lock);
+    mp_pool *pool = job->pool; /* Whoever waits for its end may free the job. */
+    pthread_mutex_lock(&pool->lock);
+    mp__pool_stop(pool, job, &err);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- questions ---------------------------------------------------------- */

@@ -43,6 +43,8 @@ static int64_t stop_due(mp_timer *timer, mp_pool *pool)
     mp_job *following;
     for (mp_job *job = timer->first; job != NULL; job = following) {
         following = job->timed_following;
+        /* Whoever waits for its end may free it without the lock. */
+        mp__job_retain(job);
         if (job->deadline <= now && mp__job_stopped(job)) {
             take_out(pool, job);
             job->deadline = now + INSISTENCE;
@@ -54,6 +56,7 @@ static int64_t stop_due(mp_timer *timer, mp_pool *pool)
         }
         if (job->timed && job->deadline < next)
             next = job->deadline;
+        mp__job_release(job);
     }
     return next;
 }
