@@ -24,7 +24,7 @@ typedef struct mp_native {
     int64_t worst; /* fixed after new; ns an item may take, but for loops */
     /* Atomic; how many items a job's chunks had at last, 0: not known. */
     _Atomic int64_t chunk;
-    void *handle;  /* fixed after new; owned, what `code` lives in */
+    void *handle; /* fixed after new; owned, what `code` lives in */
     void (*release)(void *handle);
     int noutputs; /* fixed after new; -1: refused */
     /* Of a reduction these are the accumulators: bool, int64 or float64. */
