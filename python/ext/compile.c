@@ -110,7 +110,7 @@ static mp_status link_by_python(mpy_compiling *c, PyObject *file, code *made,
         Py_XDECREF(result);
         return MP_VALUE;
     }
-    made->attic = mpy_attic_retain(c->state->attic);
+    made->attic = mpy_attic_retain(c->pool->state->attic);
     made->object = Py_NewRef(object);
     Py_DECREF(result);
     *out = (mp_code){.address = (uintptr_t)address, .handle = made};
@@ -175,13 +175,19 @@ static mp_status compile(void *ud, const char *ir, size_t size, mp_isa isa,
 {
     mpy_compiling *c = ud;
     PyEval_RestoreThread(c->thread);
-    mpy_attic_sweep(c->state->attic);
+    mpy_attic_sweep(c->pool->state->attic);
     PyObject *result = call_compiler(ir, size, isa);
     mp_status status = MP_VALUE;
-    if (result != NULL)
-        status = take_code(c, result, out);
-    if (status != MP_OK)
-        status = failed(c, err);
+    if (result != NULL && c->pool->epoch != c->epoch) {
+        /* A signal's handler has forked. Who held the pool's lock then is in
+         * the parent: nobody may ask for it here. */
+        status = mp_error_set(err, MP_CLOSED, "the process was forked");
+    } else {
+        if (result != NULL)
+            status = take_code(c, result, out);
+        if (status != MP_OK)
+            status = failed(c, err);
+    }
     Py_XDECREF(result);
     c->thread = PyEval_SaveThread();
     return status;
@@ -201,12 +207,13 @@ void mpy_compile_options(mp_native_options *options, mp_compiler *compiler,
     options->isa = isa;
 }
 
-void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
-                       mp_isa isa)
+void mpy_compile_begin(mpy_compiling *c, const mpy_pool *pool)
 {
-    mpy_compile_options(&c->options, &c->compiler, native, isa);
+    mpy_compile_options(&c->options, &c->compiler, (mpy_native)pool->native,
+                        (mp_isa)pool->isa);
     c->compiler.ud = c;
-    c->state = state;
+    c->pool = pool;
+    c->epoch = pool->epoch;
     c->thread = PyThreadState_Get();
     c->type = c->value = c->traceback = NULL;
 }

@@ -4,6 +4,7 @@
 #define MPY_COMPILE_H
 
 #include "ext.h"
+#include "pool.h"
 
 /* When kernels are compiled: Pool(native=...). */
 typedef enum mpy_native {
@@ -34,7 +35,8 @@ void mpy_attic_drop(mpy_attic *attic);
 typedef struct mpy_compiling {
     mp_native_options options;
     mp_compiler compiler;
-    mpy_state *state;
+    const mpy_pool *pool;               /* of the job */
+    unsigned epoch;                     /* of the pool then */
     PyThreadState *thread;              /* whose call it is */
     PyObject *type, *value, *traceback; /* what was raised meanwhile, or NULL */
 } mpy_compiling;
@@ -44,9 +46,8 @@ typedef struct mpy_compiling {
 void mpy_compile_options(mp_native_options *options, mp_compiler *compiler,
                          mpy_native native, mp_isa isa);
 
-/* `c` must stay where it is. */
-void mpy_compile_begin(mpy_compiling *c, mpy_state *state, mpy_native native,
-                       mp_isa isa);
+/* `c` must stay where it is, and `pool` outlive it. */
+void mpy_compile_begin(mpy_compiling *c, const mpy_pool *pool);
 
 /* Whether the compiler raised what is no refusal; if so, it is raised again. */
 bool mpy_compile_raised(mpy_compiling *c);

@@ -96,8 +96,7 @@ static int start(mpy_job *job, mpy_launching *l)
     mpy_compiling compiling;
     bool compiles = pool->native != MPY_NATIVE_OFF && is_compiled(job->sort);
     if (compiles) {
-        mpy_compile_begin(&compiling, job->state, (mpy_native)pool->native,
-                          (mp_isa)pool->isa);
+        mpy_compile_begin(&compiling, pool);
         compiling.options.known = l->known;
         l->options.native = &compiling.options;
     }
