@@ -237,6 +237,13 @@ void mp__emit_masked_store(mp_emit *e, const char *raw, mp_dtype dtype,
 /* Whether all lanes of a vector store: an i1. */
 const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
 
+/* ---- emit_ahead.c ------------------------------------------------------- */
+
+/* Has what lies behind a vector of a run, at an address, fetched, where no
+ * other access does that. */
+void mp__emit_fetch_ahead(mp_emit *e, const mp_node *access, mp_dtype dtype,
+                          const char *address);
+
 /* ---- emit_split.c ------------------------------------------------------- */
 
 /* Whether a kernel's only block is there twice, */

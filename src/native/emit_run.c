@@ -174,19 +174,34 @@ static const char *load_either(mp_emit *e, const mp_node *node, mp_dtype dtype)
                         b, end);
 }
 
+static const char *load_inside(mp_emit *e, const mp_node *node, mp_dtype dtype)
+{
+    const char *from = run_address(e, node);
+    mp__emit_fetch_ahead(e, node, dtype, from);
+    return mp__emit_let(e, "load %s, ptr %s, align 1",
+                        mp__emit_raw_type(e, dtype, true), from);
+}
+
 const char *mp__emit_load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
 {
     switch (e->way) {
     case MP_WAY_INSIDE:
-        return mp__emit_let(e, "load %s, ptr %s, align 1",
-                            mp__emit_raw_type(e, dtype, true),
-                            run_address(e, node));
+        return load_inside(e, node, dtype);
     case MP_WAY_CHECKED:
         return load_checked(e, node, dtype);
     case MP_WAY_EITHER:
         break;
     }
     return load_either(e, node, dtype);
+}
+
+static void store_inside(mp_emit *e, const mp_node *node, const char *raw,
+                         mp_dtype dtype)
+{
+    const char *to = run_address(e, node);
+    mp__emit_fetch_ahead(e, node, dtype, to);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1",
+                  mp__emit_raw_type(e, dtype, true), raw, to);
 }
 
 static void store_either(mp_emit *e, const mp_node *node, const char *raw,
@@ -223,9 +238,7 @@ void mp__emit_store_run(mp_emit *e, const mp_node *node, const char *raw,
 {
     switch (e->way) {
     case MP_WAY_INSIDE:
-        mp__emit_line(e, "store %s %s, ptr %s, align 1",
-                      mp__emit_raw_type(e, dtype, true), raw,
-                      run_address(e, node));
+        store_inside(e, node, raw, dtype);
         break;
     case MP_WAY_CHECKED:
         mp__emit_offset(e, node, true);

@@ -392,6 +392,57 @@ static void test_core_access(void **state)
               "load double, ptr %t", "x double>");
 }
 
+static int count_of(const char *text, const char *what)
+{
+    int count = 0;
+    for (; (text = strstr(text, what)) != NULL; text++)
+        count++;
+    return count;
+}
+
+/* How many lines are fetched ahead for loads and stores. */
+static void check_fetches(const char *source, const char *types, int lanes,
+                          int loads, int stores)
+{
+    emitted e = emit_for(source, types, MP_ISA_AVX2, lanes);
+    int read = count_of(e.text, ", i32 0, i32 3, i32 1)");
+    int written = count_of(e.text, ", i32 1, i32 3, i32 1)");
+    if (read != loads || written != stores)
+        fail_msg("%s: %d and %d in\n%s", source, read, written, e.text);
+    compile_free(e.compiled);
+}
+
+static void test_fetching_ahead(void **state)
+{
+    (void)state;
+    const char *plates = "# # [f8,2] [f8,2]", *cubes = "# # # [f8,3] [f8,3]";
+    /* Of rows side by side the last one, once, and what is stored. */
+    const char *stencil =
+        "function(j, i, a, b)\n"
+        "  b[j][i] = a[j][i] + a[j + 2][i] + a[j + 1][i] + a[j + 2][i + 1]\n"
+        "end";
+    check_fetches(stencil, plates, 8, 1, 1);
+    check_fetches(stencil, plates, 16, 2, 2);
+    check_fetches(stencil, "# # [f4,2] [f4,2]", 16, 1, 1);
+    check_fetches("function(j, i, a, b) b[1][i] = a[1][i] + a[3][i] end",
+                  plates, 8, 1, 1);
+    check_fetches("function(k, j, i, a, b)\n"
+                  "  b[k][j][i] = a[k][j + 1][i] + a[k + 1][j][i] +\n"
+                  "    a[k + 1][j + 1][i]\n"
+                  "end",
+                  cubes, 8, 1, 1);
+    /* Nothing is known of these two rows. */
+    check_fetches("function(j, i, a, b) b[j][i] = a[j][i] + a[3 * j][i] end",
+                  plates, 8, 2, 1);
+    /* What has been loaded is there to be stored. */
+    check_fetches("function(i, a, b) b[i] = b[i] + a[i] end", "# [f8] [f8]", 8,
+                  2, 0);
+    /* Some items of a line, and elements that lie apart. */
+    check_fetches("function(i, a, b) b[i] = a[i] end", "# [u1] [u1]", 8, 0, 0);
+    check_fetches("function(i, a, b) b[2 * i] = a[2 * i] end", "# [f8] [f8]", 8,
+                  0, 0);
+}
+
 /* ">f8" has no notation here. */
 static void test_byte_order(void **state)
 {
@@ -423,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_loops_look_whether_to_stop),
         cmocka_unit_test(test_array_access),
         cmocka_unit_test(test_core_access),
+        cmocka_unit_test(test_fetching_ahead),
         cmocka_unit_test(test_byte_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
