@@ -22,7 +22,7 @@ scripts = $(sort $(dir $(wildcard tests/python/*.py demo/*.py bench/*.py)))
 
 help:
 	@echo 'make demo     pictures and timings from real data, into build/demo'
-	@echo 'make test     every test, sanitizers and lint included (26 minutes)'
+	@echo 'make test     every test, sanitizers and lint included (22 minutes)'
 	@echo 'make bench    the C core, what was promised, and the peers (15 minutes)'
 	@echo 'make lint     formatting, types, static analysis'
 	@echo 'make format   rewrite all sources in the house style'

@@ -111,7 +111,7 @@ class Effort:
     turns: int  # of what is short
 
 
-FULL = Effort(1, 12, 150)
+FULL = Effort(1, 20, 150)
 QUICK = Effort(compiling.LITTLE, 1, 2)
 
 
