@@ -9,6 +9,7 @@
 #include "pool/fpu.h"
 #include "pool/job.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 
 /* For so long at most, in ns; then a worker takes its place. */
 #define MOST_HELP INT64_C(50000000)
@@ -24,11 +25,11 @@ static bool join(mp_pool *pool, mp_job *job, int64_t deadline)
 {
     int64_t latest = mp_clock_now() + MOST_HELP;
     if (!job->attended || job->helped || job->phase == MP_ENDED ||
-        mp__job_stopped(job) || mp__job_exhausted(job) || mp__pool_full(pool))
+        mp__job_stopped(job) || mp__job_exhausted(job) || mp__queue_full(pool))
         return false;
     job->helped = true;
     job->help_until = deadline < latest ? deadline : latest;
-    mp__pool_enter(pool, job);
+    mp__queue_enter(pool, job);
     return true;
 }
 
@@ -36,14 +37,14 @@ static bool join(mp_pool *pool, mp_job *job, int64_t deadline)
 static void part(mp_pool *pool, mp_job *job)
 {
     job->helped = false;
-    while (mp__pool_leave(pool, job)) {
+    while (mp__queue_leave(pool, job)) {
         /* It was the last one. */
         mp_error err;
         pthread_mutex_unlock(&pool->lock);
         mp_status status = job->ops->finish(mp__pool_callers(pool), job, &err);
         pthread_mutex_lock(&pool->lock);
         if (status != MP_OK)
-            mp__pool_stop(pool, job, &err);
+            mp__queue_stop(pool, job, &err);
     }
     /* There is a place for a worker now. */
     if (pool->first != NULL)
@@ -64,7 +65,7 @@ void mp__help(mp_job *job, int64_t deadline)
     mp_status status = job->ops->work(mp__pool_callers(pool), job, &err);
     pthread_mutex_lock(&pool->lock);
     if (status != MP_OK)
-        mp__pool_stop(pool, job, &err);
+        mp__queue_stop(pool, job, &err);
     part(pool, job);
     pthread_mutex_unlock(&pool->lock);
     mp_fpu_leave(&fpu);

@@ -7,6 +7,7 @@
 #include "pool/clock.h"
 #include "pool/help.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 
 /* ---- life --------------------------------------------------------------- */
 
@@ -205,7 +206,7 @@ void mp_job_stop(mp_job *job, mp_status status)
         mp_error_set(&err, status, "%s", mp_status_text(status));
     mp_pool *pool = job->pool; /* Whoever waits for its end may free the job. */
     pthread_mutex_lock(&pool->lock);
-    mp__pool_stop(pool, job, &err);
+    mp__queue_stop(pool, job, &err);
     pthread_mutex_unlock(&pool->lock);
 }
 

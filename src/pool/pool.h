@@ -1,4 +1,5 @@
-/* The pool: its workers, the queue of jobs, deadlines and ended jobs.
+/* The pool: its workers, the queue of jobs, deadlines and ended jobs; queue.h
+ * has what is done with the queue.
  *
  * Lock order: mp_pool.lock, then mp_guard.lock or mp_spans.lock. No lock is
  * held while Lua runs or memory of a job is touched. */
@@ -56,31 +57,12 @@ static inline uint64_t mp__pool_number(mp_pool *pool)
     return 1 + atomic_fetch_add_explicit(&pool->jobs, 1, memory_order_relaxed);
 }
 
-/* Puts a finished description of a job into the queue, and takes over the
- * caller's reference until it has ended. On failure the job is released. */
+/* Any thread, without the lock: admits a finished description of a job and puts
+ * it into the queue. On success `*out` is the caller's; on failure the job is
+ * released, `*out` is untouched, and `err` says why. */
 mp_status mp__pool_queue(mp_pool *pool, mp_job *job,
                          const mp_job_options *options, mp_job **out,
                          mp_error *err);
-
-/* Worker thread, with the lock held: the next job that has work for this
- * worker, marked active, or NULL. */
-mp_job *mp__pool_take(mp_pool *pool, mp_worker *worker);
-
-/* With the lock held: whether as many threads are at work as there may be. */
-static inline bool mp__pool_full(const mp_pool *pool)
-{
-    return pool->atwork >= pool->nworkers;
-}
-
-/* With the lock held: somebody begins to work at a job that has items left. */
-void mp__pool_enter(mp_pool *pool, mp_job *job);
-
-/* With the lock held: stops a job that has not ended. `err` says why. */
-void mp__pool_stop(mp_pool *pool, mp_job *job, const mp_error *err);
-
-/* With the lock held: who worked at the job has left it. True if `finish` is
- * to be called now, and then this once more. */
-bool mp__pool_leave(mp_pool *pool, mp_job *job);
 
 mp_pool *mp__pool_retain(mp_pool *pool);
 void mp__pool_release(mp_pool *pool);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "pool/worker.h"
 
 /* By then a worker that was called has come, if nothing is in its way. */
@@ -30,7 +31,7 @@ void mp__spread_push(pid_t id, int cpu)
 static void look(mp_pool *pool, int cpu)
 {
     pthread_mutex_lock(&pool->lock);
-    bool missed = !mp__pool_full(pool) && !pool->stopping;
+    bool missed = !mp__queue_full(pool) && !pool->stopping;
     for (int i = 0; missed && i < pool->nworkers; i++) {
         const mp_worker *worker = &pool->workers[i];
         if (worker->job == NULL && worker->id != 0 && worker->cpu == cpu)

@@ -6,6 +6,7 @@
 #include "pool/clock.h"
 #include "pool/job.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "pool/thread.h"
 
 int mp__timer_init(mp_timer *timer)
@@ -52,7 +53,7 @@ static int64_t stop_due(mp_timer *timer, mp_pool *pool)
             mp_error err;
             mp__timer_error(job, &err);
             mp__timer_remove(timer, job);
-            mp__pool_stop(pool, job, &err);
+            mp__queue_stop(pool, job, &err);
         }
         if (job->timed && job->deadline < next)
             next = job->deadline;

@@ -9,6 +9,7 @@
 
 #include "pool/job.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "pool/thread.h"
 
 /* ---- the Lua state ------------------------------------------------------ */
@@ -185,9 +186,9 @@ static int run_job(mp_worker *worker, mp_job *job)
         status = run_step(worker, job, step, &err);
         pthread_mutex_lock(&pool->lock);
         if (status != MP_OK)
-            mp__pool_stop(pool, job, &err);
+            mp__queue_stop(pool, job, &err);
         step = job->ops->finish;
-    } while (mp__pool_leave(pool, job));
+    } while (mp__queue_leave(pool, job));
     worker->job = NULL;
     int lively = pool->nworkers - job->attended;
     pthread_mutex_unlock(&pool->lock);
@@ -217,7 +218,7 @@ static void *run(void *ud)
     worker->id = gettid();
     worker->cpu = sched_getcpu();
     while (!pool->stopping) {
-        mp_job *job = mp__pool_take(pool, worker);
+        mp_job *job = mp__queue_take(pool, worker);
         if (job != NULL) {
             lively = run_job(worker, job);
         } else {
