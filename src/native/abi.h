@@ -6,6 +6,10 @@
 
 #include "native/spec.h"
 
+/* Bytes of a line of the cache, for code and caller alike: to cross one, or to
+ * store a part of one, takes longer. */
+#define MP_CACHE_LINE 64
+
 /* An array argument. `data` is that of an ARRAY; a CORE's is in frame->at. */
 typedef struct mp_frame_array {
     char *data;

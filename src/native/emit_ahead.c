@@ -5,12 +5,11 @@
  * fetches what is to be stored late. Of an array's rows that lie side by side,
  * as a stencil has them, only the last one is asked for: the others were that
  * some rows before. */
+#include "native/abi.h"
 #include "native/emit.h"
 
 /* So many bytes before it is needed. */
 #define AHEAD 1024
-/* Bytes of a line of the cache. */
-#define LINE 64
 
 typedef enum order {
     ORDER_BEFORE,
@@ -82,10 +81,10 @@ void mp__emit_fetch_ahead(mp_emit *e, const mp_node *access, mp_dtype dtype,
                           const char *address)
 {
     int size = e->lanes * mp_dtype_size(dtype);
-    if (2 * size < LINE || !leads(e, access))
+    if (2 * size < MP_CACHE_LINE || !leads(e, access))
         return;
     mp__emit_declare(e, "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
-    for (int at = 0; at < size; at += LINE) {
+    for (int at = 0; at < size; at += MP_CACHE_LINE) {
         const char *line = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %d",
                                         address, AHEAD + at);
         mp__emit_line(e,

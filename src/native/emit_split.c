@@ -12,6 +12,7 @@
  * worked out where they are needed. */
 #include <string.h>
 
+#include "native/abi.h"
 #include "native/emit.h"
 
 /* Whether a node can be worked out before both ways: an index. */
@@ -93,8 +94,6 @@ static const char *more_or_less(mp_emit *e, const char *which, const char *a,
 
 /* A row of so many vectors at least is worth beginning where its stores do. */
 #define LONG_ROW 16
-/* Bytes of a line of the cache. */
-#define LINE 64
 
 /* How many items before the first one a vector begins whose store, at that
  * element, begins a line of the cache: what crosses lines takes twice as long
@@ -103,7 +102,8 @@ static const char *items_before(mp_emit *e, const mp_node *store,
                                 const char *start)
 {
     int size = mp_dtype_size(e->spec->params[store->args[0]->root].dtype);
-    int items = LINE / size < e->lanes ? LINE / size : e->lanes;
+    int items =
+        MP_CACHE_LINE / size < e->lanes ? MP_CACHE_LINE / size : e->lanes;
     const char *from = mp__emit_let(e, "ptrtoint ptr %s to i64",
                                     mp__emit_run_from(e, store, start));
     from = mp__emit_let(e, "udiv i64 %s, %d", from, size);

@@ -1,6 +1,7 @@
 /* Maps on the native tier: compiled code goes along rows of items. */
 #include "core/kernel.h"
 #include "core/signature.h"
+#include "native/abi.h"
 #include "native/natives.h"
 #include "pool/mapjob.h"
 #include "pool/pool.h"
@@ -91,8 +92,6 @@ mp_status mp__map_choose(mp_map_job *map, const mp_job_options *options,
 
 /* Bytes of results that are more than a cache keeps until they are read. */
 #define LARGE (INT64_C(64) << 20)
-/* Bytes of a line of the cache. */
-#define LINE 64
 
 typedef struct map_run {
     mp_native_run run;
@@ -161,7 +160,8 @@ static int64_t before_lines(const map_run *r, int64_t count)
     int64_t items = -1;
     for (int k = 0; k < r->map->nout; k++) {
         int64_t size = mp_dtype_size(r->map->out[k].dtype);
-        int64_t bytes = (int64_t)(-(uintptr_t)r->at[r->firstout + k] % LINE);
+        int64_t bytes =
+            (int64_t)(-(uintptr_t)r->at[r->firstout + k] % MP_CACHE_LINE);
         if (r->steps[r->firstout + k] != size || bytes % size != 0 ||
             bytes / size >= count || (k > 0 && bytes / size != items))
             return -1;
