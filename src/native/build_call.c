@@ -165,7 +165,7 @@ static mp_node *array_size(mp_builder *b, mp_node *array, mp_node *dimension)
     if (dimension == NULL || dimension->type == MP_TYPE_NIL)
         return mp__ir_add(b->func, b->at, MP_OP_LEN, b->line, 1, array);
     mp__build_expect_value(b, dimension, "an array's dimension that is");
-    if (dimension->op == MP_OP_CONST && dimension->type == MP_TYPE_INT &&
+    if (mp__ir_is_const_int(dimension) &&
         (dimension->as.i < 1 || dimension->as.i > array->rank))
         mp__unit_refuse(b->unit, b->line, NULL,
                         "dimension %lld of an array that has %d raises an "

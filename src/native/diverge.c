@@ -131,11 +131,6 @@ static uint64_t step_of(shape s)
     return (uint64_t)s.step; /* 0 where uniform */
 }
 
-static bool is_int_const(const mp_node *node)
-{
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
-}
-
 /* The factor between an argument and the result of MUL and SHL, where that is
  * known now; `*other` is the argument. */
 static bool known_factor(const mp_node *node, int *other, uint64_t *factor)
@@ -143,12 +138,12 @@ static bool known_factor(const mp_node *node, int *other, uint64_t *factor)
     const mp_node *a = node->args[0], *b = node->args[1];
     if (node->op == MP_OP_SHL) {
         *other = 0;
-        *factor = is_int_const(b) ? UINT64_C(1) << (b->as.i & 63) : 0;
-        return is_int_const(b) && b->as.i >= 0 && b->as.i < 64;
+        *factor = mp__ir_is_const_int(b) ? UINT64_C(1) << (b->as.i & 63) : 0;
+        return mp__ir_is_const_int(b) && b->as.i >= 0 && b->as.i < 64;
     }
-    *other = is_int_const(a) ? 1 : 0;
-    *factor = (uint64_t)(is_int_const(a) ? a : b)->as.i;
-    return is_int_const(a) || is_int_const(b);
+    *other = mp__ir_is_const_int(a) ? 1 : 0;
+    *factor = (uint64_t)(mp__ir_is_const_int(a) ? a : b)->as.i;
+    return mp__ir_is_const_int(a) || mp__ir_is_const_int(b);
 }
 
 static shape factor_shape(const divergence *d, const mp_node *node)

@@ -24,16 +24,11 @@ typedef struct sum {
     int64_t number;
 } sum;
 
-static bool is_number(const mp_node *node)
-{
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
-}
-
 static sum sum_of(const mp_node *index)
 {
-    if (is_number(index))
+    if (mp__ir_is_const_int(index))
         return (sum){NULL, index->as.i};
-    if (index->op == MP_OP_ADD && is_number(index->args[1]))
+    if (index->op == MP_OP_ADD && mp__ir_is_const_int(index->args[1]))
         return (sum){index->args[0], index->args[1]->as.i};
     return (sum){index, 0};
 }

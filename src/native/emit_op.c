@@ -27,7 +27,7 @@ static const char *constant(mp_emit *e, int64_t value, bool wide)
 
 static bool const_int(const mp_node *node, int64_t *value)
 {
-    if (node->op != MP_OP_CONST || node->type != MP_TYPE_INT)
+    if (!mp__ir_is_const_int(node))
         return false;
     *value = node->as.i;
     return true;

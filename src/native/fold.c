@@ -71,8 +71,7 @@ mp_node *mp__fold_make(mp_node *before, mp_func *func, mp_op op, mp_type type,
 
 bool mp__fold_is_int(const mp_node *node, int64_t value)
 {
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT &&
-           node->as.i == value;
+    return mp__ir_is_const_int(node) && node->as.i == value;
 }
 
 bool mp__fold_is_float(const mp_node *node, double value)

@@ -92,25 +92,20 @@ mp_fact mp__infer_index(const mp_infer *infer, const mp_node *node)
     return mp__fact_ints(low, high);
 }
 
-static bool is_const(const mp_node *node)
-{
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
-}
-
 /* Whether an index is at most the length, whatever that is: v[i - 1] where i
  * is the length + 1. */
 static bool is_below(const mp_node *index, const mp_node *length)
 {
     if (index == length)
         return true;
-    if (index->op != MP_OP_SUB || !is_const(index->args[1]))
+    if (index->op != MP_OP_SUB || !mp__ir_is_const_int(index->args[1]))
         return false;
     const mp_node *from = index->args[0];
     int64_t less = index->args[1]->as.i;
     if (from == length)
         return less >= 0;
     return from->op == MP_OP_ADD && from->args[0] == length &&
-           is_const(from->args[1]) && less >= from->args[1]->as.i &&
+           mp__ir_is_const_int(from->args[1]) && less >= from->args[1]->as.i &&
            from->args[1]->as.i >= 0;
 }
 

@@ -31,11 +31,6 @@ mp_effects mp__ir_effects(mp_op op)
     return ops[op].effects;
 }
 
-static bool is_const_int(const mp_node *node)
-{
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
-}
-
 /* Whether a builtin cannot give a number for some arguments: it has no integer,
  * where one is wanted, or divides by 0. */
 static bool builtin_fails(mp_builtin builtin, mp_type type)
@@ -55,7 +50,7 @@ static bool is_harmless(const mp_node *node)
     case MP_OP_IDIV:
     case MP_OP_MOD:
         return node->type == MP_TYPE_FLOAT ||
-               (is_const_int(node->args[1]) && node->args[1]->as.i != 0);
+               (mp__ir_is_const_int(node->args[1]) && node->args[1]->as.i != 0);
     case MP_OP_EXPECT:
         return node->args[0]->op == MP_OP_CONST && node->args[0]->as.b;
     case MP_OP_BUILTIN:
@@ -214,6 +209,11 @@ mp_node *mp__ir_bool(mp_func *func, mp_block *block, bool value)
     node->type = MP_TYPE_BOOL;
     node->as.b = value;
     return node;
+}
+
+bool mp__ir_is_const_int(const mp_node *node)
+{
+    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
 }
 
 mp_own *mp__ir_own(const mp_func *func, const mp_node *node)

@@ -284,6 +284,9 @@ mp_node *mp__ir_int(mp_func *func, mp_block *block, int64_t value);
 mp_node *mp__ir_float(mp_func *func, mp_block *block, double value);
 mp_node *mp__ir_bool(mp_func *func, mp_block *block, bool value);
 
+/* Whether a node is an integer known now, as.i. */
+bool mp__ir_is_const_int(const mp_node *node);
+
 /* The table made in the kernel that a REF is, or NULL. */
 mp_own *mp__ir_own(const mp_func *func, const mp_node *node);
 

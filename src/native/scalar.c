@@ -216,8 +216,7 @@ static bool is_append(const mp_node *store)
     const mp_node *key = store->args[1];
     return key->op == MP_OP_ADD && key->args[0]->op == MP_OP_TLEN &&
            key->args[0]->args[0] == store->args[0] &&
-           key->args[1]->op == MP_OP_CONST &&
-           key->args[1]->type == MP_TYPE_INT && key->args[1]->as.i == 1;
+           mp__ir_is_const_int(key->args[1]) && key->args[1]->as.i == 1;
 }
 
 static void survey_node(scalar *s, const mp_node *node)

@@ -38,11 +38,6 @@ static void become(lengths *l, const mp_node *node, mp_node *by)
     l->changed = true;
 }
 
-static bool is_const(const mp_node *node)
-{
-    return node->op == MP_OP_CONST && node->type == MP_TYPE_INT;
-}
-
 static bool is_gone(const lengths *l, const mp_node *node)
 {
     return other(l, node) != NULL;
@@ -88,7 +83,8 @@ static void join_known(lengths *l, mp_node *phi)
         mp_node *arg = resolve(l, phi->args[k]);
         if (arg == phi)
             continue;
-        if (!is_const(arg) || (known != NULL && known->as.i != arg->as.i))
+        if (!mp__ir_is_const_int(arg) ||
+            (known != NULL && known->as.i != arg->as.i))
             return;
         known = arg;
     }
@@ -127,7 +123,7 @@ static mp_node *begin_of(const lengths *l, const mp_node *phi,
 
 static bool is_sum(const mp_node *node, mp_op op)
 {
-    return node->op == op && is_const(node->args[1]);
+    return node->op == op && mp__ir_is_const_int(node->args[1]);
 }
 
 static bool is_index(const filling *f, const mp_node *node)
@@ -152,7 +148,8 @@ static mp_node *strip_offset(filling *f, mp_node *key)
 
 static bool is_small(const mp_node *node)
 {
-    return is_const(node) && node->as.i > INT32_MIN && node->as.i < INT32_MAX;
+    return mp__ir_is_const_int(node) && node->as.i > INT32_MIN &&
+           node->as.i < INT32_MAX;
 }
 
 /* Whether a key is the index of a loop that counts up by 1 from one constant
@@ -166,7 +163,7 @@ static bool counts(const lengths *l, filling *f, mp_node *key)
     const mp_node *start = begin_of(l, index, next);
     if (start == NULL || start->op != MP_OP_FOR_START ||
         !is_small(start->args[0]) || !is_small(start->args[1]) ||
-        !is_const(start->args[2]) || start->args[2]->as.i != 1)
+        !mp__ir_is_const_int(start->args[2]) || start->args[2]->as.i != 1)
         return false;
     f->index = index;
     f->first = start->args[0]->as.i + f->offset;
@@ -232,7 +229,8 @@ static bool store_filling(lengths *l, const mp_growth *g, mp_node *length,
         !counts(l, &f, key))
         return false;
     const mp_node *begin = begin_of(l, length, g->length);
-    if (begin == NULL || !is_const(begin) || begin->as.i != f.first - 1)
+    if (begin == NULL || !mp__ir_is_const_int(begin) ||
+        begin->as.i != f.first - 1)
         return false;
     if (f.last > MP_OWN_ITEMS)
         mp__unit_refuse(
@@ -254,7 +252,7 @@ static void look_at(lengths *l, const mp_growth *g)
         return;
     mp_node *length = resolve(l, g->grow->args[2]);
     mp_node *key = resolve(l, g->grow->args[1]);
-    if (is_const(length) && is_const(key))
+    if (mp__ir_is_const_int(length) && mp__ir_is_const_int(key))
         store_known(l, g, length, key);
     else if (!store_again(l, g, length, key))
         store_filling(l, g, length, key);
