@@ -10,6 +10,7 @@ from tests.python.native.fence import Fence
 
 import moonpool
 
+pytest_plugins = ["tests.python.native.fixtures"]
 pytestmark = pytest.mark.skipif(not tiers.HERE, reason="there is no llvmlite")
 
 FENCE = Fence()
@@ -69,15 +70,6 @@ INTEGERS = (0, -1, 4, 1 << 31, (1 << 32) + 1, -(1 << 32) + 1, 1 << 53, (1 << 60)
             (1 << 61) + 2, (1 << 62) + 1, (1 << 63) - 1, -(1 << 63), -(1 << 63) + 1)  # fmt: skip
 FLOATS = (0.0, 3.5, 4.0, 2.0**32 + 1, 2.0**53, 2.0**61, 2.0**63, -(2.0**63), 2.0**64 + 4096, 1e300,
           np.inf, -np.inf, np.nan, 5e-324, 1.0000000000000002, 2.9999999999999996)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def pools():
-    """Return one of each tier, with one worker: of two errors they report the same one."""
-    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
-    yield made
-    for pool in made.values():
-        pool.close()
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])

@@ -6,6 +6,8 @@ from tests.python.native import tiers
 
 import moonpool
 
+pytest_plugins = ["tests.python.native.fixtures"]
+
 CHECKS = {
     "if": "if x < 0 then\n error('negative') end",
     "level": "if x < 0 or x > 50 then error('out of range', 2) end",
@@ -24,15 +26,6 @@ ARRAYS = [
     np.array([1, 2, np.nan, 3]),
     np.arange(-3, 30)[::-1],
 ]
-
-
-@pytest.fixture(scope="module")
-def pools():
-    pytest.importorskip("llvmlite")
-    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
-    yield made
-    for pool in made.values():
-        pool.close()
 
 
 def outcome(call):

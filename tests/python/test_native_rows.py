@@ -9,6 +9,7 @@ from tests.python.native.fence import Fence
 
 import moonpool
 
+pytest_plugins = ["tests.python.native.fixtures"]
 pytestmark = pytest.mark.skipif(not tiers.HERE, reason="there is no llvmlite")
 
 FENCE = Fence()
@@ -19,15 +20,6 @@ HUGE = (2**63 - 1, -(2**63), -(2**63) + 1, 2**62, -(2**62), 2**63 - 300)
 SHIFTS = (0, 0, 0, 1, 2, 3, 8, 17, -1, -2, -5, *HUGE)
 INDEX = ("i", "i + 1", "i + m", "m + i", "i - m", "i + m - k", "i + 2 - k", "k + i + m", "i * 1")
 DTYPES = ("f8", "f4", "i8", "i4", "i2", "u1")
-
-
-@pytest.fixture(scope="module")
-def pools():
-    """Return one of each tier, with one worker: of two errors they report the same one."""
-    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
-    yield made
-    for pool in made.values():
-        pool.close()
 
 
 def outcome(pool, kernel, extent, arrays, numbers):

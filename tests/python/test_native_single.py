@@ -8,6 +8,7 @@ from tests.python.native import tiers
 
 import moonpool
 
+pytest_plugins = ["tests.python.native.fixtures"]
 pytestmark = pytest.mark.skipif(not tiers.HERE, reason="there is no llvmlite")
 
 INFO = np.finfo("f4")
@@ -15,14 +16,6 @@ EDGES: list[Any] = [0, -0.0, 1, -1, 0.1, 3, 1 / 3]
 EDGES += [16777215, 16777217, 1e30, 3e38, 1e-42, 1e-30, 1e-23]
 EDGES += [1 + INFO.eps, 1 - INFO.epsneg, INFO.max, -INFO.max, INFO.tiny, -INFO.tiny]
 EDGES += [INFO.smallest_subnormal, np.inf, -np.inf, np.nan]
-
-
-@pytest.fixture(scope="module")
-def pools():
-    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
-    yield made
-    for pool in made.values():
-        pool.close()
 
 
 def operands(seed=0, count=20_000):

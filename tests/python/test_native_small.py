@@ -13,6 +13,7 @@ from tests.python.native import tiers
 
 import moonpool
 
+pytest_plugins = ["tests.python.native.fixtures"]
 pytestmark = pytest.mark.skipif(not tiers.HERE, reason="there is no llvmlite")
 
 COUNT = int(os.environ.get("MOONPOOL_KERNELS", "1000")) // 10
@@ -22,15 +23,6 @@ BATCH = 20
 DTYPES = ("u1", "u1", "u1", "i1", "i1", "u2", "i2", "i4")
 OUTPUTS = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", None)
 CONSTANTS = (1, 2, 3, 7, 10, 16, 127, 128, 255, 256, 257, 1000, 32767, 32768, 65535, 65536)
-
-
-@pytest.fixture(scope="module")
-def pools():
-    # One worker: of several errors two workers may meet another one first.
-    made = {tier: tiers.pool(tier, 1) for tier in tiers.TIERS}
-    yield made
-    for pool in made.values():
-        pool.close()
 
 
 def outcome(pool, kernel, args, **options):
