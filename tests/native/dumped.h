@@ -55,9 +55,7 @@ static inline void check_renumbered(const char *source, const char *types,
                                     const char *wanted)
 {
     compiled *c = compile(source, types, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     char *got = renumber_dump(dump_func(c->func));
     check_text(source, got, wanted);
     free(got);

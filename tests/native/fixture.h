@@ -214,6 +214,30 @@ static inline void compile_free(compiled *c)
 
 /* ---- looking ------------------------------------------------------------ */
 
+/* It must have compiled. */
+static inline void check_compiled(const char *source, const compiled *c)
+{
+    if (c->status != MP_OK)
+        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
+                 c->unit.refusal.what);
+}
+
+/* The first node with an effect, a STORE or RESULT, that stands at a line, or
+ * where that is 0 at any. */
+static inline const mp_node *effect_at(const mp_func *func, int line)
+{
+    for (int k = 0; k < func->norder; k++) {
+        for (const mp_node *node = func->order[k]->first; node != NULL;
+             node = node->next) {
+            if ((node->op == MP_OP_STORE || node->op == MP_OP_RESULT) &&
+                (line == 0 || node->line == line))
+                return node;
+        }
+    }
+    fail_msg("nothing at line %d", line);
+    return NULL;
+}
+
 /* The dump of a function; the caller frees it. */
 static inline char *dump_func(const mp_func *func)
 {
@@ -239,9 +263,7 @@ static inline void check_dump(const char *source, const char *types,
                               const compile_pass *passes, const char *wanted)
 {
     compiled *c = compile(source, types, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     char *got = dump_func(c->func);
     check_text(source, got, wanted);
     free(got);

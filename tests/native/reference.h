@@ -376,9 +376,7 @@ static inline comparison compare_with_lua(comparison c, const char *types,
     mp_spec spec = make_spec(types);
     spec.lanes = c.lanes;
     compiled *k = compile_with(NULL, c.source, &spec, passes);
-    if (k->status != MP_OK)
-        fail_msg("%s: line %d: %s", c.source, k->unit.refusal.line,
-                 k->unit.refusal.what);
+    check_compiled(c.source, k);
     reference_open(&r);
     r.kernel = k->kernel;
     r.spec = &k->spec;

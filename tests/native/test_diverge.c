@@ -12,25 +12,8 @@ static compiled *run(const char *source, const char *types, int lanes,
     mp_spec spec = make_spec(types);
     spec.lanes = lanes;
     compiled *c = compile_with(NULL, source, &spec, list);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     return c;
-}
-
-/* The node with an effect that stands at a line: a STORE or RESULT. */
-static const mp_node *effect_at(const mp_func *func, int line)
-{
-    for (int k = 0; k < func->norder; k++) {
-        for (const mp_node *node = func->order[k]->first; node != NULL;
-             node = node->next) {
-            if ((node->op == MP_OP_STORE || node->op == MP_OP_RESULT) &&
-                (line == 0 || node->line == line))
-                return node;
-        }
-    }
-    fail_msg("nothing at line %d", line);
-    return NULL;
 }
 
 static void check_shape(const char *source, const mp_node *node,

@@ -26,9 +26,7 @@ static void emit_body(mp_unit *unit, void *ud)
 static emitted emit(const char *source, const mp_spec *spec)
 {
     emitted e = {.compiled = compile_with(NULL, source, spec, passes)};
-    if (e.compiled->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, e.compiled->unit.refusal.line,
-                 e.compiled->unit.refusal.what);
+    check_compiled(source, e.compiled);
     assert_int_equal(mp__unit_run(&e.compiled->unit, emit_body, &e), MP_OK);
     assert_int_equal(strlen(e.text), e.size);
     return e;

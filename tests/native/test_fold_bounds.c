@@ -11,9 +11,7 @@ static tally count(const char *source, const char *types)
 {
     tally t = {0};
     compiled *c = compile(source, types, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     for (int k = 0; k < c->func->norder; k++) {
         for (const mp_node *n = c->func->order[k]->first; n != NULL;
              n = n->next) {

@@ -10,9 +10,7 @@ static int lanes_of(const char *source, const char *types, bool any)
     spec.lanes = 8;
     spec.any_lanes = any;
     compiled *c = compile_with(NULL, source, &spec, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     int lanes = c->spec.lanes;
     compile_free(c);
     return lanes;

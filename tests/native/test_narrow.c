@@ -16,26 +16,17 @@ static const compile_pass passes_16[] = {mp__infer_run,   mp__fold_run,
                                          mp__diverge_run, mp__mask_run,
                                          narrow_to_16,    NULL};
 
-/* The node of the only result, and whether it fits there. */
+/* Whether the only result fits where it goes, and is small. */
 static bool result_of(const char *source, const char *types,
                       const compile_pass *run, bool *small)
 {
     mp_spec spec = make_spec(types);
-    bool fits = false;
     spec.lanes = 8;
     compiled *c = compile_with(NULL, source, &spec, run);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
-    for (int k = 0; k < c->func->norder; k++) {
-        for (const mp_node *n = c->func->order[k]->first; n != NULL;
-             n = n->next) {
-            if (n->op != MP_OP_RESULT)
-                continue;
-            fits = n->fits;
-            *small = n->args[0]->small;
-        }
-    }
+    check_compiled(source, c);
+    const mp_node *result = effect_at(c->func, 0);
+    bool fits = result->fits;
+    *small = result->args[0]->small;
     compile_free(c);
     return fits;
 }

@@ -35,9 +35,7 @@ static int count(const char *source, const char *types, mp_op op)
 {
     int found = 0;
     compiled *c = compile(source, types, typed);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
+    check_compiled(source, c);
     for (int k = 0; k < c->func->norder; k++) {
         const mp_node *n = c->func->order[k]->first;
         for (; n != NULL; n = n->next)

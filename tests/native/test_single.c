@@ -5,26 +5,16 @@ static const compile_pass passes[] = {
     mp__infer_run,  mp__fold_run, mp__diverge_run, mp__mask_run, mp__narrow_run,
     mp__single_run, NULL};
 
-/* Whether what is stored by the last RESULT or STORE is single. */
+/* Whether what is stored by the only STORE or RESULT is single. */
 static bool is_single(const char *source, const char *types, bool fastmath)
 {
     mp_spec spec = make_spec(types);
-    bool single = false;
     spec.lanes = 8;
     spec.fastmath = fastmath;
     compiled *c = compile_with(NULL, source, &spec, passes);
-    if (c->status != MP_OK)
-        fail_msg("%s: line %d: %s", source, c->unit.refusal.line,
-                 c->unit.refusal.what);
-    for (int k = 0; k < c->func->norder; k++) {
-        for (const mp_node *n = c->func->order[k]->first; n != NULL;
-             n = n->next) {
-            if (n->op == MP_OP_RESULT)
-                single = n->args[0]->single;
-            else if (n->op == MP_OP_STORE)
-                single = n->args[2]->single;
-        }
-    }
+    check_compiled(source, c);
+    const mp_node *effect = effect_at(c->func, 0);
+    bool single = effect->args[effect->op == MP_OP_STORE ? 2 : 0]->single;
     compile_free(c);
     return single;
 }
