@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from tests.python.attacks.cases import cases
 
 import moonpool
 
@@ -14,10 +15,6 @@ pytestmark = pytest.mark.timeout(60)
 
 LIMIT = 4 * 1024 * 1024
 MAX_SOURCE = 256 * 1024
-
-
-def cases(**bodies):
-    return [pytest.param(body, id=name) for name, body in bodies.items()]
 
 
 # ---- in a kernel -----------------------------------------------------------------
