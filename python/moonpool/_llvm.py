@@ -45,6 +45,10 @@ _WIDTHS = ["bN2", "dN4", "eN8"]
 _VECTOR = [f"_ZGV{width}v_{name}" for width in _WIDTHS for name in _UNARY]
 _VECTOR += [f"_ZGV{width}vv_{name}" for width in _WIDTHS for name in _BINARY]
 
+# What AMD's processors take longer for than for elements one by one. LLVM knows the
+# features since 17.
+_SLOW = ",+prefer-no-gather,+prefer-no-scatter"
+
 # Around all of LLVM. What is collected within may free code within.
 _lock = threading.RLock()
 
@@ -162,7 +166,9 @@ class _Compiler:
         if isa == "avx512":
             if not features.get("avx512dq"):
                 return "skylake-avx512", ""
-            return llvm.get_host_cpu_name(), features.flatten() + ",-prefer-256-bit"
+            cpu = llvm.get_host_cpu_name()
+            slow = _SLOW if cpu.startswith("znver") and not self._opaque else ""
+            return cpu, f"{features.flatten()},-prefer-256-bit{slow}"
         for name in features:
             if name.startswith(("avx512", "avx10", "amx")):
                 features[name] = False

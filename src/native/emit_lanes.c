@@ -98,8 +98,8 @@ static const char *all_bits(mp_emit *e)
     return text.text;
 }
 
-/* Where the machine has no masks, lanes that are off read the first element:
- * a branch for each lane would take longer. */
+/* Lanes that are off read the first element: so what LLVM makes of a gather
+ * where the machine has none, or a slow one, has no branch for each lane. */
 void mp__emit_write_gather(mp_emit *e, const char *name, const char *inlining)
 {
     mp_writer *to = &e->text;
@@ -123,14 +123,13 @@ void mp__emit_write_gather(mp_emit *e, const char *name, const char *inlining)
               "  %%a = getelementptr i8, ptr %%p, <%d x i64> %%s\n",
               n, n, n, n);
     mp__write(to,
-              "  %%v = call %s %s(<%d x ptr> %%a, i32 1, <%d x i1> %s, %s %s)\n"
+              "  %%v = call %s %s(<%d x ptr> %%a, i32 1, <%d x i1> %s, %s "
+              "poison)\n"
               "  ret %s %%v\n}\n",
-              type, intrinsic, n, n, e->bits ? "%m" : all_bits(e), type,
-              e->bits ? "zeroinitializer" : "poison", type);
+              type, intrinsic, n, n, all_bits(e), type, type);
 }
 
-/* Where the machine has no masks, lanes that are off write to a place that
- * nobody reads. */
+/* Lanes that are off write to a place that nobody reads. */
 void mp__emit_write_scatter(mp_emit *e, const char *name, const char *inlining)
 {
     mp_writer *to = &e->text;
@@ -149,21 +148,15 @@ void mp__emit_write_scatter(mp_emit *e, const char *name, const char *inlining)
               "<%d x i1> %%m, %s %%x) %s nounwind {\n"
               "  %%a = getelementptr i8, ptr %%p, <%d x i64> %%o\n",
               name, n, n, type, cold ? "noinline cold" : inlining, n);
-    if (!e->bits)
-        mp__write(
-            to,
-            "  %%hole = alloca i64\n"
-            "  %%h1 = insertelement <%d x ptr> poison, ptr %%hole, i64 0\n"
-            "  %%h = shufflevector <%d x ptr> %%h1, <%d x ptr> poison, "
-            "<%d x i32> zeroinitializer\n"
-            "  %%b = select <%d x i1> %%m, <%d x ptr> %%a, "
-            "<%d x ptr> %%h\n",
-            n, n, n, n, n, n, n);
     mp__write(to,
-              "  call void %s(%s %%x, <%d x ptr> %s, i32 1, <%d x i1> %s)\n"
+              "  %%hole = alloca i64\n"
+              "  %%h1 = insertelement <%d x ptr> poison, ptr %%hole, i64 0\n"
+              "  %%h = shufflevector <%d x ptr> %%h1, <%d x ptr> poison, "
+              "<%d x i32> zeroinitializer\n"
+              "  %%b = select <%d x i1> %%m, <%d x ptr> %%a, <%d x ptr> %%h\n"
+              "  call void %s(%s %%x, <%d x ptr> %%b, i32 1, <%d x i1> %s)\n"
               "  ret void\n}\n",
-              intrinsic, type, n, e->bits ? "%a" : "%b", n,
-              e->bits ? "%m" : all_bits(e));
+              n, n, n, n, n, n, n, intrinsic, type, n, n, all_bits(e));
 }
 
 /* ---- random numbers ----------------------------------------------------- */
