@@ -147,7 +147,8 @@ class Kernel(_core.Kernel):
         found = _native.show(self, types, ndim, "emit", isa, init=init, combine=combine)
         if isinstance(found, str):
             return found
-        raise RuntimeError(self.explain(*types, ndim=ndim, init=init, combine=combine))
+        text = self.explain(*types, ndim=ndim, isa=isa, init=init, combine=combine)
+        raise RuntimeError(text)
 
     def inspect_asm(
         self,
