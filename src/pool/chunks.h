@@ -5,6 +5,7 @@
 #define MP_POOL_CHUNKS_H
 
 #include "moonpool.h"
+#include "pool/clock.h"
 #include "pool/spread.h"
 
 struct mp_worker;
@@ -37,8 +38,14 @@ bool mp__chunks_next(mp_chunks *chunks);
 /* After an error in the middle of a chunk: notes the time it took. */
 void mp__chunks_abort(mp_chunks *chunks);
 
-/* Where somebody helps who has no Lua state (`until` is not MP_NEVER): has a
- * worker do the chunk at hand from item `lo` on, and takes no other one. */
+/* Whether who takes them has no Lua state, and helps for a while. */
+static inline bool mp__chunks_helps(const mp_chunks *chunks)
+{
+    return chunks->until != MP_NEVER;
+}
+
+/* Who helps has a worker do the chunk at hand from item `lo` on, and takes no
+ * other one. */
 void mp__chunks_hand_over(mp_chunks *chunks, int64_t lo);
 
 #endif

@@ -8,13 +8,12 @@
  * shorter than the row before allows. This depends on nothing but the fold's
  * length, so the order of combination does too. The kernel of a short fold may
  * be slow: there should be some blocks for each worker. Where a long one only
- * waits for memory, a block of less than a quarter of a megabyte has not got
- * it flowing when it ends. */
+ * waits for memory, a short block has not got it flowing when it ends. */
 static const struct {
     int64_t nblocks, most; /* elements a block */
 } cuts[] = {
     {64, 4096},
-    {256, 32768},
+    {128, 131072},
     {4096, INT64_MAX},
 };
 

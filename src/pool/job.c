@@ -40,6 +40,9 @@ static void apply_options(mp_job *job, const mp_job_options *options)
     job->tag = options->tag;
 }
 
+/* Where items are elements no line of the caches is in two shares. */
+#define ELEMENTS 1024
+
 mp_status mp__job_new(size_t size, const mp_job_ops *ops, mp_pool *pool,
                       mp_kernel *kernel, int nargs, const mp_arg *args,
                       const mp_job_options *options, mp_job **out,
@@ -65,6 +68,7 @@ mp_status mp__job_new(size_t size, const mp_job_ops *ops, mp_pool *pool,
     job->kernel = kernel != NULL ? mp_kernel_retain(kernel) : NULL;
     atomic_init(&job->references, 1);
     job->deadline = MP_NEVER;
+    job->grain = ELEMENTS;
     job->first = -1;
     job->error.index = -1;
     apply_options(job, options);
@@ -90,21 +94,19 @@ void mp__job_release(mp_job *job)
     mp__pool_release(pool);
 }
 
-/* Fewer items are not shared. A share has a multiple of the grain, so that no
- * line of the caches is in two, but where a probe took the first item. */
-#define LEAST_SHARED INT64_C(32768)
-#define SHARE_GRAIN INT64_C(1024)
+/* Fewer are not shared. */
+#define LEAST_GRAINS 32
 
 void mp__job_share(mp_job *job)
 {
     int count = 1;
     if (job->ops->stateless && mp__job_compiled(job) &&
-        job->end >= LEAST_SHARED)
+        job->end >= LEAST_GRAINS * job->grain)
         count = job->pool->nworkers;
     if (count > MP_SHARES)
         count = MP_SHARES;
     int64_t at = atomic_load_explicit(&job->next, memory_order_relaxed);
-    int64_t size = (job->end - at) / count / SHARE_GRAIN * SHARE_GRAIN;
+    int64_t size = (job->end - at) / count / job->grain * job->grain;
     job->nshares = count;
     for (int k = 0; k < count; k++) {
         atomic_init(&job->shares[k].next, at);

@@ -57,6 +57,7 @@ struct mp_job {
     double timeout;        /* fixed after new; seconds, 0: none */
     mp_native *native;     /* fixed after new; retained, or NULL */
     int64_t end;           /* fixed after new; number of items */
+    int64_t grain;         /* fixed after new; of shares, see mp__job_share() */
 
     _Atomic int64_t next; /* atomic; how many items are taken; before that,
                              the first one */
@@ -108,7 +109,9 @@ void mp__job_release(mp_job *job);
 /* Room for results, zeroed. */
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err);
 
-/* Cuts the items into shares; the job has all else that is fixed. */
+/* Cuts the items into shares, where there are 32 grains of them, each of whole
+ * grains but where a probe took the first item; the job has all else that is
+ * fixed. */
 void mp__job_share(mp_job *job);
 
 /* The number of a share to begin with: `wanted`, or one that is free. */

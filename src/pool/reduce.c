@@ -307,6 +307,11 @@ static const mp_job_ops reduce_ops = {
 static const mp_job_ops along_ops = {.work = mp__reduce_native,
                                      .finish = native_finish,
                                      .destroy = reduce_destroy};
+/* Operators need no Lua state. */
+static const mp_job_ops short_ops = {.work = mp__reduce_native,
+                                     .finish = native_finish,
+                                     .destroy = reduce_destroy,
+                                     .stateless = true};
 static const mp_job_ops across_ops = {.work = mp__reduce_across,
                                       .finish = native_finish,
                                       .destroy = reduce_destroy};
@@ -356,6 +361,7 @@ static mp_status fill(mp_reduce_job *r, const mp_reduce_spec *spec,
     r->combine = spec->combine;
     if (spec->combine == MP_COMBINE_KERNEL)
         r->combine_kernel = mp_kernel_retain(spec->combine_kernel);
+    r->job.grain = 1;
     int64_t count;
     if (__builtin_mul_overflow(r->fold.nkept, r->fold.nblocks, &r->job.end) ||
         __builtin_mul_overflow(r->job.end, spec->naccs, &count))
@@ -368,6 +374,18 @@ static mp_status fill(mp_reduce_job *r, const mp_reduce_spec *spec,
     mp_status status =
         mp__job_results(&r->job, r->fold.nkept * spec->naccs, err);
     return status == MP_OK ? lay_operands(r, spec, err) : status;
+}
+
+/* Who helps looks at the clock between blocks: they take no longer, in ns. */
+#define SHORT_BLOCK INT64_C(5000000)
+
+static const mp_job_ops *native_ops(const mp_reduce_job *r)
+{
+    if (r->across.tile > 0)
+        return &across_ops;
+    bool is_short = r->job.native->worst <= SHORT_BLOCK / (r->fold.block + 1);
+    return is_short && mp__combine_is_operator(r->combine) ? &short_ops
+                                                           : &along_ops;
 }
 
 mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
@@ -394,7 +412,6 @@ mp_status mp_reduce_start(mp_pool *pool, const mp_reduce_spec *spec,
         return status;
     }
     if (mp__job_compiled(job))
-        job->ops =
-            ((mp_reduce_job *)job)->across.tile > 0 ? &across_ops : &along_ops;
+        job->ops = native_ops((const mp_reduce_job *)job);
     return mp__pool_queue(pool, job, options, out, err);
 }

@@ -396,9 +396,13 @@ static mp_native_result fold_block(reduce_run *run, int64_t item)
 }
 
 /* Has the interpreter fold some blocks, the more of them the more often that
- * was needed. */
+ * was needed; who only helps leaves the rest of the chunk to a worker. */
 static mp_status replay(reduce_run *run, int64_t *item, mp_error *err)
 {
+    if (mp__chunks_helps(&run->chunks)) {
+        mp__chunks_hand_over(&run->chunks, *item);
+        return MP_OK;
+    }
     int64_t count = run->chunks.hi - *item;
     if (count > run->patience)
         count = run->patience;

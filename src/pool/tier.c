@@ -258,7 +258,7 @@ static mp_status replay(mp_native_run *run, int64_t count, int64_t *done,
         some = run->patience;
     int64_t lo = run->chunks.at + first;
     *done = first;
-    if (run->chunks.until != MP_NEVER) {
+    if (mp__chunks_helps(&run->chunks)) {
         mp__chunks_hand_over(&run->chunks, lo);
         return MP_OK;
     }

@@ -37,6 +37,7 @@ static rig *make_rig(int64_t first, int64_t end, bool shared)
     r->pool.workers = r->workers;
     assert_int_equal(pthread_mutex_init(&r->pool.lock, NULL), 0);
     r->job.end = end;
+    r->job.grain = 1024;
     r->job.pool = &r->pool;
     r->job.ops = &r->ops;
     r->ops.stateless = shared;

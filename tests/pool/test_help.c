@@ -1,6 +1,7 @@
 /* Help: a thread that waits for a job takes chunks of it. */
 #include "native_fixture.h"
 
+#include "pool/fold.h"
 #include "pool/pool.h"
 
 enum { COUNT = 4000, CALLERS = 4 };
@@ -87,7 +88,25 @@ static int32_t fail_code(mp_frame *f)
     return fails ? MP_NATIVE_FAILED : MP_NATIVE_DONE;
 }
 
-/* ---- maps --------------------------------------------------------------- */
+/* acc + x, of all lanes in the first one; but a block that the caller does
+ * fails. */
+static int32_t sum_code(mp_frame *f)
+{
+    scene *s = (scene *)(uintptr_t)f->scalars[MP_LANES];
+    bool caller = enter(s);
+    double sum, x;
+    memcpy(&sum, &f->scalars[0], sizeof sum);
+    for (int64_t i = 0; i < f->count; i++) {
+        const char *stream = f->at[i % MP_STREAMS];
+        memcpy(&x, stream + i / MP_STREAMS * f->steps[0], sizeof x);
+        sum += x;
+    }
+    memcpy(&f->scalars[0], &sum, sizeof sum);
+    leave(s);
+    return caller && s->broken ? MP_NATIVE_FAILED : MP_NATIVE_DONE;
+}
+
+/* ---- jobs --------------------------------------------------------------- */
 
 typedef struct test {
     mp_pool *pool;
@@ -149,6 +168,23 @@ static mp_status run_with_caller(test *t)
     }
     assert_true(t->scene.by_caller > 0);
     return status;
+}
+
+static mp_job *start_sum(test *t)
+{
+    mp_job *job = NULL;
+    mp_value zero = {.kind = MP_KIND_FLOAT};
+    mp_reduce_spec spec = {.kernel = t->spec.kernel,
+                           .nargs = 2,
+                           .args = t->args,
+                           .naccs = 1,
+                           .init = &zero,
+                           .combine = MP_COMBINE_ADD,
+                           .whole = true};
+    assert_ok(mp_reduce_start(t->pool, &spec, &t->options, &job, &t->err),
+              &t->err);
+    assert_true(mp_job_native(job));
+    return job;
 }
 
 /* Every item is done, by one or the other. Returns how many are interpreted. */
@@ -238,6 +274,53 @@ static void errors_are_those_of_a_worker(void **data)
     test *t = begin(2, fail_code, "function(x, s) return x + nil end");
     t->scene.together = t->scene.broken = true;
     assert_int_equal(run_with_caller(t), MP_LUA);
+    end(t);
+    (void)data;
+}
+
+#define SUM "function(acc, x, s) return acc + x end"
+
+/* Whether the caller does all of its blocks or gives up the first one. */
+static void sums_are_helped_too(void **data)
+{
+    for (int broken = 0; broken <= 1; broken++) {
+        test *t = begin(2, sum_code, SUM);
+        t->scene.together = t->scene.alone = true;
+        t->scene.broken = broken != 0;
+        for (int k = 0; k < 200 && t->scene.by_caller == 0; k++) {
+            int64_t count;
+            mp_job *job = start_sum(t);
+            assert_true(mp_job_wait(job, 10));
+            assert_int_equal(mp_job_status(job), MP_OK);
+            assert_true(mp_job_results(job, &count)[0].as.f ==
+                        COUNT * (COUNT - 1) / 2);
+            mp_job_free(job);
+        }
+        assert_true(t->scene.by_caller > 0);
+        assert_true(!broken || t->scene.by_caller == 1);
+        assert_int_equal(t->pool->atwork, 0);
+        end(t);
+    }
+    (void)data;
+}
+
+/* Blocks that may take long would keep it from seeing a signal. */
+static void sums_that_take_long_are_not(void **data)
+{
+    test *t = begin(2, sum_code,
+                    "function(acc, x, s) local dear = x return acc + x end");
+    for (int i = 0; i < COUNT; i++)
+        t->from[i] = 0;
+    mp_view many = t->in;
+    many.shape[0] = 1000 * COUNT;
+    many.strides[0] = 0;
+    t->args[0].view = &many;
+    mp_job *job = start_sum(t);
+    assert_true(mp_job_wait(job, 30));
+    assert_int_equal(mp_job_status(job), MP_OK);
+    assert_int_equal(t->scene.by_caller, 0);
+    assert_true(t->scene.by_workers > 0);
+    mp_job_free(job);
     end(t);
     (void)data;
 }
@@ -336,6 +419,8 @@ int main(void)
         cmocka_unit_test(what_it_cannot_do_a_worker_does),
         cmocka_unit_test(it_may_give_back_the_last_items),
         cmocka_unit_test(errors_are_those_of_a_worker),
+        cmocka_unit_test(sums_are_helped_too),
+        cmocka_unit_test(sums_that_take_long_are_not),
         cmocka_unit_test(helpers_take_the_place_of_workers),
         cmocka_unit_test(a_wait_has_an_end),
         cmocka_unit_test(a_pool_that_is_cancelled_stops_it),
