@@ -37,8 +37,8 @@ typedef struct mp_frame {
     const int *stop; /* not 0: leave soon; written by other threads */
     int64_t failed;  /* MP_NATIVE_FAILED: the first item of the vector */
     int64_t line;    /* MP_NATIVE_FAILED: where, as far as is known */
-    /* MAP, not 0: results may be stored past the caches. Packed outputs begin
-     * at a line of the cache then, and the caller lets a fence follow. */
+    /* MAP and RUN, not 0: results may be stored past the caches, and the caller
+     * lets a fence follow. A map's packed outputs begin at a line then. */
     int64_t bypass;
 } mp_frame;
 

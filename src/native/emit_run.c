@@ -1,5 +1,6 @@
 /* Runs: elements one behind the other, one for each lane, that are loaded and
  * stored as a vector. */
+#include "native/abi.h"
 #include "native/emit.h"
 
 bool mp__emit_is_run(const mp_emit *e, const mp_node *node)
@@ -195,13 +196,51 @@ const char *mp__emit_load_run(mp_emit *e, const mp_node *node, mp_dtype dtype)
     return load_either(e, node, dtype);
 }
 
+/* Whether lines of the array may go past the caches: each is one store, and
+ * nothing reads them. */
+static bool may_bypass(const mp_emit *e, const mp_node *store, int size)
+{
+    if (e->spec->isa != MP_ISA_AVX512 || size < MP_CACHE_LINE)
+        return false;
+    for (const mp_node *n = store->block->first; n != NULL; n = n->next) {
+        if (n->op == MP_OP_LOAD && n->args[0]->root == store->args[0]->root)
+            return false;
+    }
+    return true;
+}
+
+/* The way past the caches, for what begins a line; else goes on to `near`. */
+static void store_past(mp_emit *e, const char *type, const char *raw,
+                       const char *to, const char *near, const char *done)
+{
+    const char *past = mp__emit_new_label(e), *begins = mp__emit_new_label(e);
+    mp__emit_branch(e, "%bypass", past, near);
+    mp__emit_label(e, past);
+    const char *at = mp__emit_let(e, "ptrtoint ptr %s to i64", to);
+    at = mp__emit_let(e, "and i64 %s, %d", at, MP_CACHE_LINE - 1);
+    mp__emit_branch(e, mp__emit_let(e, "icmp eq i64 %s, 0", at), begins, near);
+    mp__emit_label(e, begins);
+    mp__emit_line(e, "store %s %s, ptr %s, align %d, !nontemporal !2", type,
+                  raw, to, MP_CACHE_LINE);
+    mp__emit_jump(e, done);
+    mp__emit_label(e, near);
+}
+
 static void store_inside(mp_emit *e, const mp_node *node, const char *raw,
                          mp_dtype dtype)
 {
-    const char *to = run_address(e, node);
+    const char *to = run_address(e, node), *done = NULL;
+    const char *type = mp__emit_raw_type(e, dtype, true);
+    if (may_bypass(e, node, e->lanes * mp_dtype_size(dtype))) {
+        done = mp__emit_new_label(e);
+        store_past(e, type, raw, to, mp__emit_new_label(e), done);
+    }
     mp__emit_fetch_ahead(e, node, dtype, to);
-    mp__emit_line(e, "store %s %s, ptr %s, align 1",
-                  mp__emit_raw_type(e, dtype, true), raw, to);
+    mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
+    if (done != NULL) {
+        mp__emit_jump(e, done);
+        mp__emit_label(e, done);
+    }
 }
 
 static void store_either(mp_emit *e, const mp_node *node, const char *raw,

@@ -170,15 +170,6 @@ static int64_t before_lines(const map_run *r, int64_t count)
     return items;
 }
 
-/* Other threads are to see what was stored past the caches when they see what
- * is stored later. */
-static void settle(void)
-{
-#if defined(__SSE2__)
-    __builtin_ia32_sfence();
-#endif
-}
-
 /* A row whose results are for no cache. */
 static mp_status run_large_row(map_run *r, int64_t count, mp_error *err)
 {
@@ -195,7 +186,7 @@ static mp_status run_large_row(map_run *r, int64_t count, mp_error *err)
     r->run.frame.bypass = first >= 0;
     status = mp__tier_row(&r->run, first < 0 ? count : count - first, err);
     r->run.frame.bypass = 0;
-    settle();
+    mp__tier_settle();
     return status;
 }
 

@@ -64,9 +64,14 @@ mp_status mp_run_show(const mp_run_spec *spec, const mp_native_options *options,
 
 /* ---- at work ------------------------------------------------------------ */
 
+/* Bytes that items have in all arrays together, one element in each, that are
+ * more than a cache keeps until they are read. */
+#define LARGE (INT64_C(40) << 20)
+
 typedef struct run_run {
     mp_native_run run;
     const mp_run_job *job;
+    bool large; /* results had better not go to caches */
     mp_frame_array arrays[MP_MAX_ARGS];
 } run_run;
 
@@ -82,29 +87,36 @@ static mp_status run_run_chunk(mp_native_run *run, mp_error *err)
     const mp_shape *extent = &r->job->extent;
     const mp_chunks *chunks = &run->chunks;
     int last = extent->ndim - 1;
+    mp_status status = MP_OK;
     while (chunks->at < chunks->hi) {
         mp__run_unravel(extent, chunks->at, run->frame.index);
         int64_t count = extent->extent[last] - run->frame.index[last] + 1;
         if (count > chunks->hi - chunks->at)
             count = chunks->hi - chunks->at;
         int64_t end = chunks->at + count;
-        mp_status status = mp__tier_row(run, count, err);
+        run->frame.bypass = r->large;
+        status = mp__tier_row(run, count, err);
         if (status != MP_OK || chunks->at < end)
-            return status;
+            break;
     }
-    return MP_OK;
+    if (r->large)
+        mp__tier_settle();
+    return status;
 }
 
 static void put_arrays(run_run *r, const mp_args *args)
 {
     int n = 0;
+    int64_t size = 0;
     for (int k = 0; k < args->count; k++) {
         const mp_view *view = args->arg[k].view;
         if (view == NULL)
             continue;
+        size += mp_dtype_size(view->dtype);
         r->arrays[n].data = view->data;
         mp__tier_extents(view, &r->arrays[n++]);
     }
+    r->large = size > 0 && r->job->job.end >= LARGE / size;
 }
 
 mp_status mp__run_native(struct mp_worker *worker, mp_job *job, mp_error *err)

@@ -270,6 +270,13 @@ static mp_status replay(mp_native_run *run, int64_t count, int64_t *done,
     return status;
 }
 
+void mp__tier_settle(void)
+{
+#if defined(__SSE2__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err)
 {
     const mp_job *job = run->chunks.job;

@@ -70,4 +70,8 @@ mp_status mp__tier_run(mp_native_run *run, struct mp_worker *worker,
  * the job is stopped. Leaves the frame anywhere in the row. */
 mp_status mp__tier_row(mp_native_run *run, int64_t count, mp_error *err);
 
+/* Other threads are to see what was stored past the caches when they see what
+ * is stored later. */
+void mp__tier_settle(void);
+
 #endif

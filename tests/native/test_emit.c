@@ -441,6 +441,34 @@ static void test_fetching_ahead(void **state)
                   0, 0);
 }
 
+/* Whether lines of what a run stores may go past the caches. */
+static void check_past(const char *source, const char *types, mp_isa isa,
+                       int lanes, bool wanted)
+{
+    emitted e = emit_for(source, types, isa, lanes);
+    int found = count_of(e.text, "align 64, !nontemporal !2");
+    if (found != wanted)
+        fail_msg("%s: %d in\n%s", source, found, e.text);
+    compile_free(e.compiled);
+}
+
+static void test_stores_past_the_caches(void **state)
+{
+    (void)state;
+    const char *copy = "function(i, a, b) b[i] = a[i] end";
+    check_past(copy, "# [f8] [f8]", MP_ISA_AVX512, 16, true);
+    check_past(copy, "# [f8] [f8]", MP_ISA_AVX512, 8, true);
+    check_past(copy, "# [f4] [f4]", MP_ISA_AVX512, 16, true);
+    /* Less than a line. */
+    check_past(copy, "# [u1] [u1]", MP_ISA_AVX512, 16, false);
+    check_past(copy, "# [f8] [f8]", MP_ISA_AVX2, 8, false);
+    /* What has been read is in the caches. */
+    check_past("function(i, a, b) b[i] = b[i] + a[i] end", "# [f8] [f8]",
+               MP_ISA_AVX512, 16, false);
+    check_past("function(i, a, b) b[i] = a[i] + b[3] end", "# [f8] [f8]",
+               MP_ISA_AVX512, 16, false);
+}
+
 /* ">f8" has no notation here. */
 static void test_byte_order(void **state)
 {
@@ -473,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_array_access),
         cmocka_unit_test(test_core_access),
         cmocka_unit_test(test_fetching_ahead),
+        cmocka_unit_test(test_stores_past_the_caches),
         cmocka_unit_test(test_byte_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,11 +133,39 @@ static void what_is_not_for_the_frame_is_refused(void **data)
     end(&t, data);
 }
 
+/* Counts the items that may go past the caches. */
+static int32_t past_code(mp_frame *f)
+{
+    int64_t *past = (int64_t *)f->arrays[1].data;
+    *past += f->bypass != 0 ? f->count : 0;
+    return MP_NATIVE_DONE;
+}
+
+static void many_results_go_past_the_caches(void **data)
+{
+    static const struct {
+        int64_t rows, past;
+    } sizes[] = {{2, 0}, {2500, 0}, {2700, 2700}};
+    mp_pool *pool = make_pool(1);
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        test t;
+        begin(&t, FILL);
+        t.fake.code = past_code;
+        t.spec.extent = (mp_shape){2, {sizes[k].rows, 1000}};
+        assert_true(run(&t, pool));
+        assert_ok(t.err.status, &t.err);
+        assert_int_equal(t.bad[0], 1000 * sizes[k].past);
+        end(&t, data);
+    }
+    mp_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(all_items_get_their_indices),
         POOL_TEST(an_error_is_the_interpreter_s),
+        POOL_TEST(many_results_go_past_the_caches),
         POOL_TEST(what_is_not_for_the_frame_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,33 @@ def test_what_the_interpreter_computes(pool, x, room):
     assert np.array_equal(room[:COUNT], np.floor(special))
 
 
+NEIGHBOURS = "function(j, i, a, b) b[j + 1][i + 1] = a[j][i + 1] + a[j + 2][i] end"
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_runs(pool, x, room, start):
+    a, b = x.reshape(3000, 3000), room[start : start + COUNT].reshape(3000, 3000)
+    b[:] = -1
+    pool.run(NEIGHBOURS, (2998, 2998), a, b)
+    wanted = np.full_like(b, -1)
+    wanted[1:-1, 1:-1] = a[:-2, 1:-1] + a[2:, :-2]
+    assert np.array_equal(b, wanted)
+
+
+def test_runs_over_other_types_and_rows_apart(pool, x):
+    a = x.astype(np.float32).reshape(3000, 3000)
+    wide = np.full((3000, 3001), -1, np.float32)
+    pool.run("function(j, i, a, b) b[j][i] = a[j][i] + 1 end", a.shape, a, wide)
+    assert np.array_equal(wide[:, :-1], a + 1)
+    assert (wide[:, -1] == -1).all()
+
+
+def test_an_error_in_a_run(pool, x, room):
+    a, b = x.reshape(3000, 3000), room[:COUNT].reshape(3000, 3000)
+    with pytest.raises(moonpool.LuaError, match=r"3001"):
+        pool.run(NEIGHBOURS, (2998, 3000), a, b)
+
+
 def test_errors(pool, x, room):
     special = np.floor(x)
     special[7_000_003] = 0.5

@@ -115,5 +115,6 @@ def test_one_comparison_a_vector():
         return
     body = text[text.index("\nb0:") :]
     fast = body[: body.index("\nl1:")]
-    assert fast.count("icmp") == 1
+    # What may go past the caches is asked where a line begins.
+    assert fast.count("icmp") - fast.count("icmp eq") == 1
     assert "%span" in fast
