@@ -211,6 +211,44 @@ void mpy_job_release(mpy_job *self)
         Py_DECREF((PyObject *)self);
 }
 
+/* The job where it has ended well and has not been released. */
+static mp_job *ended(mpy_job *self)
+{
+    if (self->job == NULL || !is_ours(self) ||
+        mp_job_phase(self->job) != MP_ENDED) {
+        PyErr_SetString(PyExc_RuntimeError, "the job has no results");
+        return NULL;
+    }
+    return self->job;
+}
+
+static PyObject *job_results(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mp_job *job = ended((mpy_job *)object);
+    if (job == NULL)
+        return NULL;
+    int64_t count;
+    const mp_value *values = mp_job_results(job, &count);
+    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *value = mpy_value_object(&values[i]);
+        if (value == NULL || PyTuple_SetItem(tuple, i, value) < 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+PyObject *mpy_job_finish_with(mpy_job *self)
+{
+    PyObject *results = NULL;
+    if (mpy_job_wait(self, -1) >= 0 && mpy_job_check(self) == 0)
+        results = job_results((PyObject *)self, NULL);
+    mpy_job_release(self);
+    Py_DECREF((PyObject *)self);
+    return results;
+}
+
 int mpy_job_finish(mpy_job *self)
 {
     int result = mpy_job_wait(self, -1) < 0 ? -1 : mpy_job_check(self);
@@ -299,34 +337,6 @@ static PyObject *job_progress(PyObject *object, PyObject *unused)
     if (self->job != NULL && is_ours(self))
         mp_job_progress(self->job, &done, &total);
     return Py_BuildValue("LL", (long long)done, (long long)total);
-}
-
-/* The job where it has ended well and has not been released. */
-static mp_job *ended(mpy_job *self)
-{
-    if (self->job == NULL || !is_ours(self) ||
-        mp_job_phase(self->job) != MP_ENDED) {
-        PyErr_SetString(PyExc_RuntimeError, "the job has no results");
-        return NULL;
-    }
-    return self->job;
-}
-
-static PyObject *job_results(PyObject *object, PyObject *unused)
-{
-    (void)unused;
-    mp_job *job = ended((mpy_job *)object);
-    if (job == NULL)
-        return NULL;
-    int64_t count;
-    const mp_value *values = mp_job_results(job, &count);
-    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
-    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *value = mpy_value_object(&values[i]);
-        if (value == NULL || PyTuple_SetItem(tuple, i, value) < 0)
-            Py_CLEAR(tuple);
-    }
-    return tuple;
 }
 
 /* The code that holds both: integers and floats are floats, and nothing else

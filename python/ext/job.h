@@ -56,6 +56,9 @@ int mpy_job_check(mpy_job *self);
  * failed, or a signal handler raised. */
 int mpy_job_finish(mpy_job *self);
 
+/* The same; a tuple of the job's results, or NULL. */
+PyObject *mpy_job_finish_with(mpy_job *self);
+
 /* Ends the job where it has not ended, and gives everything back. */
 void mpy_job_release(mpy_job *self);
 

@@ -417,6 +417,7 @@ static PyMethodDef pool_methods[] = {
     {"map_probe", MPY_METHOD(mpy_start_probe), METH_FASTCALL, NULL},
     {"run", MPY_METHOD(mpy_start_run_now), METH_FASTCALL, NULL},
     {"run_start", MPY_METHOD(mpy_start_run), METH_FASTCALL, NULL},
+    {"reduce", MPY_METHOD(mpy_start_reduce_now), METH_FASTCALL, NULL},
     {"reduce_start", MPY_METHOD(mpy_start_reduce), METH_FASTCALL, NULL},
     {"call_start", MPY_METHOD(mpy_start_call), METH_FASTCALL, NULL},
     {"setup_start", MPY_METHOD(mpy_start_setup), METH_FASTCALL, NULL},

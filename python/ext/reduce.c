@@ -1,4 +1,4 @@
-/* Reductions: moonpool._core.Pool.reduce_start(). */
+/* Reductions: moonpool._core.Pool.reduce() and reduce_start(). */
 #include "start.h"
 
 #include <string.h>
@@ -82,23 +82,53 @@ static int read_axes(reduce_frame *frame, PyObject *object)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Reads kernel, inputs, init, combine, axes. */
+/* What the arguments of a reduction are, in the frame. */
+typedef struct reduce_given {
+    PyObject *kernel, *combine, *axes;
+    mpy_operands *inputs, *init;
+} reduce_given;
+
 static int fill_reduce(reduce_frame *frame, mpy_state *state,
-                       PyObject *const *args, mpy_operands **inputs)
+                       const reduce_given *given)
 {
-    mpy_operands *init;
     memset(&frame->spec, 0, sizeof frame->spec);
-    frame->spec.kernel = mpy_kernel_of(state, args[0]);
-    if (frame->spec.kernel == NULL ||
-        (*inputs = mpy_operands_of(state, args[1])) == NULL ||
-        (init = mpy_operands_of(state, args[2])) == NULL ||
-        read_init(frame, init) < 0 || read_combine(frame, state, args[3]) < 0 ||
-        read_axes(frame, args[4]) < 0)
+    frame->spec.kernel = mpy_kernel_of(state, given->kernel);
+    if (frame->spec.kernel == NULL || read_init(frame, given->init) < 0 ||
+        read_combine(frame, state, given->combine) < 0 ||
+        read_axes(frame, given->axes) < 0)
         return -1;
-    mpy_operands_args(*inputs, frame->args);
-    frame->spec.nargs = (int)(*inputs)->count;
+    mpy_operands_args(given->inputs, frame->args);
+    frame->spec.nargs = (int)given->inputs->count;
     frame->spec.args = frame->args;
     return 0;
+}
+
+/* Of kernel, inputs, init, combine, axes in a row. */
+static int read_given(mpy_state *state, PyObject *const *args,
+                      reduce_given *given)
+{
+    given->kernel = args[0];
+    given->inputs = mpy_operands_of(state, args[1]);
+    given->init =
+        given->inputs != NULL ? mpy_operands_of(state, args[2]) : NULL;
+    given->combine = args[3];
+    given->axes = args[4];
+    return given->init != NULL ? 0 : -1;
+}
+
+/* Starts a reduction as mpy_launch() does. */
+static PyObject *start_reduce(mpy_pool *pool, const reduce_given *given,
+                              mpy_launching *l, PyObject *owner)
+{
+    reduce_frame frame;
+    if (fill_reduce(&frame, pool->state, given) < 0)
+        return NULL;
+    mpy_job *job = mpy_job_new(pool, MPY_SORT_REDUCE, given->kernel, owner);
+    if (job == NULL)
+        return NULL;
+    mpy_job_take(job, given->inputs, NULL, NULL);
+    l->spec.reduce = &frame.spec;
+    return mpy_launch(job, l);
 }
 
 /* reduce_start(kernel, inputs, init, combine, axes, timeout, owner, known) */
@@ -106,19 +136,41 @@ PyObject *mpy_start_reduce(PyObject *object, PyObject *const *args,
                            Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
-    reduce_frame frame;
-    mpy_operands *inputs;
-    mpy_launching l = {.spec = {.reduce = &frame.spec},
-                       .known = nargs > 7 && args[7] == Py_True};
+    reduce_given given;
+    mpy_launching l = {.known = nargs > 7 && args[7] == Py_True};
     if (mpy_launch_count(nargs, 8) < 0 ||
-        fill_reduce(&frame, pool->state, args, &inputs) < 0 ||
+        read_given(pool->state, args, &given) < 0 ||
         mpy_wait_seconds(args[5], &l.options.timeout) < 0)
         return NULL;
-    mpy_job *job = mpy_job_new(pool, MPY_SORT_REDUCE, args[0], args[6]);
-    if (job == NULL)
+    return start_reduce(pool, &given, &l, args[6]);
+}
+
+/* reduce(kernel, args, init, combine, timeout): all of a reduction to numbers
+ * in one call. */
+PyObject *mpy_start_reduce_now(PyObject *object, PyObject *const *args,
+                               Py_ssize_t nargs)
+{
+    mpy_pool *pool = (mpy_pool *)object;
+    mpy_launching l = {.known = false};
+    mpy_use use;
+    PyObject *result = NULL;
+    if (mpy_launch_count(nargs, 5) < 0 ||
+        mpy_wait_seconds(args[4], &l.options.timeout) < 0)
         return NULL;
-    mpy_job_take(job, inputs, NULL, NULL);
-    return mpy_launch(job, &l);
+    reduce_given given = {
+        .kernel = args[0], .combine = args[3], .axes = Py_None};
+    given.inputs = mpy_operands_from(pool->state, args[1], MPY_ROLE_INPUT);
+    if (given.inputs != NULL)
+        given.init = mpy_operands_from(pool->state, args[2], MPY_ROLE_INPUT);
+    if (given.init != NULL && mpy_pool_enter(pool, &use) == 0) {
+        mpy_job *job = (mpy_job *)start_reduce(pool, &given, &l, NULL);
+        if (job != NULL)
+            result = mpy_job_finish_with(job);
+        mpy_pool_leave(pool, &use);
+    }
+    mpy_launch_drop(given.init);
+    mpy_launch_drop(given.inputs);
+    return result;
 }
 
 /* reduce_shape(kernel, inputs, init, combine, axes) */
@@ -127,9 +179,9 @@ PyObject *mpy_start_reduce_shape(PyObject *module, PyObject *const *args,
 {
     mpy_state *state = PyModule_GetState(module);
     reduce_frame frame;
-    mpy_operands *inputs;
-    if (mpy_launch_count(nargs, 5) < 0 ||
-        fill_reduce(&frame, state, args, &inputs) < 0)
+    reduce_given given;
+    if (mpy_launch_count(nargs, 5) < 0 || read_given(state, args, &given) < 0 ||
+        fill_reduce(&frame, state, &given) < 0)
         return NULL;
     mp_shape shape;
     mp_error err = {0};

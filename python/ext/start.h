@@ -31,6 +31,8 @@ PyObject *mpy_start_run_now(PyObject *pool, PyObject *const *args,
                             Py_ssize_t nargs);
 PyObject *mpy_start_run(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
+PyObject *mpy_start_reduce_now(PyObject *pool, PyObject *const *args,
+                               Py_ssize_t nargs);
 PyObject *mpy_start_reduce(PyObject *pool, PyObject *const *args,
                            Py_ssize_t nargs);
 PyObject *mpy_start_call(PyObject *pool, PyObject *const *args,

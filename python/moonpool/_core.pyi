@@ -137,6 +137,15 @@ class Pool:
         known: bool,
         /,
     ) -> Job | None: ...
+    def reduce(
+        self,
+        kernel: Kernel,
+        args: tuple[Any, ...],
+        init: tuple[Any, ...],
+        combine: str | None,
+        timeout: float,
+        /,
+    ) -> tuple[Any, ...]: ...
     def reduce_start(
         self,
         kernel: Kernel,

@@ -266,6 +266,17 @@ class Pool(_core.Front):
         """
         kernel = as_kernel(kernel)
         core = self._core or self._open()
+        if (
+            progress is False
+            and axis is None
+            and kernel.signature is None
+            and _steps.is_operator(combine)
+        ):
+            # All in one call of the extension.
+            several = isinstance(init, tuple)
+            seconds = _steps.limit(timeout, self._timeout)
+            values = core.reduce(kernel, args, init if several else (init,), combine, seconds)
+            return values if several else values[0]
         call = self._call(core, timeout)
         steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
         return _drive(steps, open_bar(progress, kernel.name, "block"))

@@ -18,7 +18,7 @@ import math
 import operator
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from moonpool import _core
 from moonpool._arrays import Maker, read_scalar, uses_numpy
@@ -397,8 +397,13 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return normal
 
 
+def is_operator(combine: Any) -> TypeGuard[str | None]:
+    """Return whether results are combined by an operator, or not at all."""
+    return combine is None or (isinstance(combine, str) and combine in OPERATORS)
+
+
 def _combine(combine: Any) -> Kernel | str | None:
-    if combine is None or (isinstance(combine, str) and combine in OPERATORS):
+    if is_operator(combine):
         return combine
     if isinstance(combine, str) and not ("function" in combine or "return" in combine):
         raise ValueError(
