@@ -1,8 +1,6 @@
 """Pool.reduce: accumulators, axes, combination, and the fixed order."""
 
 import array
-import functools
-import operator
 
 import numpy as np
 import pytest
