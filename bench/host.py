@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import moonpool
 from bench.creference import CReference
 from bench.threads import LuaThreads
+from moonpool import _core
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as Processes
@@ -94,7 +95,7 @@ def machine(workers: int) -> str:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions.append(f"{package} {importlib.metadata.version(package)}")
     return (
-        f"{_processor()}, {os.cpu_count()} CPUs, {workers} workers, "
+        f"{_processor()} ({_core.isa}), {os.cpu_count()} CPUs, {workers} workers, "
         f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}; "
         f"{', '.join(versions)}"
     )

@@ -12,6 +12,8 @@ from bench.harness import PEERS, Time, measure
 from bench.host import Host, machine
 from bench.kernels import INTERPRETED, NATIVE, crc64, triad
 
+from moonpool import _core
+
 # numba and processes take seconds to start; `make bench` runs them.
 QUICK = ("NumPy", "numexpr", "lupa", "lupa LuaJIT", "moonpool 1", "moonpool N")
 QUICK_NATIVE = ("NumPy", "numexpr", "C", "SIMD", "moonpool 1", "moonpool N", "moonpool fastmath")
@@ -251,6 +253,7 @@ def test_tables():
 
 def test_machine_says_versions():
     assert f"numpy {np.__version__}" in machine(2)
+    assert f" ({_core.isa}), " in machine(2)
 
 
 def test_report_replaces_a_section(tmp_path):
