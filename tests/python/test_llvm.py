@@ -90,6 +90,28 @@ def test_only_the_instructions_asked_for(isa, has, lacks):
     assert lacks is None or lacks not in text
 
 
+GATHER = f"""\
+declare <8 x double> @llvm.masked.gather.v8f64.v8p0(<8 x ptr>, i32, <8 x i1>, <8 x double>)
+define i32 @kernel(ptr %p) {{
+  %o = load <8 x i64>, ptr %p, align 1
+  %a = getelementptr i8, ptr %p, <8 x i64> %o
+  %v = call <8 x double> @llvm.masked.gather.v8f64.v8p0(<8 x ptr> %a, i32 1, \
+<8 x i1> <{", ".join(["i1 true"] * 8)}>, <8 x double> poison)
+  store <8 x double> %v, ptr %p, align 1
+  ret i32 0
+}}
+"""
+
+
+def test_gathers_are_what_is_fast():
+    """AMD's are slower than loads one by one, which LLVM knows how to avoid since 17."""
+    if not _llvm._is_x86():
+        pytest.skip("instructions of another machine")
+    _, cpu, features = _llvm.target("avx512")
+    slow = cpu.startswith("znver") and "+prefer-no-gather" in features
+    assert ("vgatherqpd" in _llvm.assembly(GATHER, "avx512")) != slow
+
+
 def test_passes_inline():
     text = _llvm.optimized_ir(
         "define internal i32 @f() alwaysinline {\n  ret i32 7\n}\n"
