@@ -146,8 +146,8 @@ static void many_results_go_past_the_caches(void **data)
     static const struct {
         int64_t rows, past;
     } sizes[] = {{2, 0}, {2500, 0}, {2700, 2700}};
-    mp_pool *pool = make_pool(1);
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        mp_pool *pool = make_pool(1);
         test t;
         begin(&t, FILL);
         t.fake.code = past_code;
@@ -155,9 +155,9 @@ static void many_results_go_past_the_caches(void **data)
         assert_true(run(&t, pool));
         assert_ok(t.err.status, &t.err);
         assert_int_equal(t.bad[0], 1000 * sizes[k].past);
+        mp_pool_free(pool);
         end(&t, data);
     }
-    mp_pool_free(pool);
 }
 
 int main(void)
