@@ -27,15 +27,15 @@
 
 void mp__chunks_init(mp_chunks *chunks, mp_worker *worker, mp_job *job)
 {
+    bool helps = worker == mp__pool_callers(worker->pool);
     *chunks = (mp_chunks){
         .worker = worker,
         .job = job,
-        .share = mp__job_begin_share(job, worker->index),
+        .share = mp__job_begin_share(job, worker->index, helps),
         .size = 1,
         .grain = 1,
         .part = SHARE_PART,
-        .until = worker == mp__pool_callers(worker->pool) ? job->help_until
-                                                          : MP_NEVER,
+        .until = helps ? job->help_until : MP_NEVER,
         .at = -1,
     };
 }

@@ -108,6 +108,7 @@ void mp__job_share(mp_job *job)
     int64_t at = atomic_load_explicit(&job->next, memory_order_relaxed);
     int64_t size = (job->end - at) / count / job->grain * job->grain;
     job->nshares = count;
+    job->kept = count > 1 && job->attended && mp__help_fits(job) ? 1 : 0;
     for (int k = 0; k < count; k++) {
         atomic_init(&job->shares[k].next, at);
         at = k == count - 1 ? job->end : at + size;
@@ -115,8 +116,9 @@ void mp__job_share(mp_job *job)
     }
 }
 
-int mp__job_begin_share(mp_job *job, int wanted)
+int mp__job_begin_share(mp_job *job, int worker, bool helps)
 {
+    int wanted = helps ? 0 : job->kept + worker % (job->nshares - job->kept);
     /* Relaxed: nothing but speed depends on it. */
     for (int k = 0; k < job->nshares; k++) {
         int number = (wanted + k) % job->nshares;
@@ -124,7 +126,7 @@ int mp__job_begin_share(mp_job *job, int wanted)
                                       memory_order_relaxed))
             return number;
     }
-    return wanted % job->nshares;
+    return wanted;
 }
 
 mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err)

@@ -88,6 +88,7 @@ struct mp_job {
     pthread_cond_t ended; /* signalled at the end */
 
     int nshares; /* fixed when queued */
+    int kept;    /* fixed when queued; the first ones, which are who helps's */
     mp_share shares[MP_SHARES];
 
     /* Results of a probe or a reduction; written before the end. */
@@ -114,8 +115,9 @@ mp_status mp__job_results(mp_job *job, int64_t count, mp_error *err);
  * fixed. */
 void mp__job_share(mp_job *job);
 
-/* The number of a share to begin with: `wanted`, or one that is free. */
-int mp__job_begin_share(mp_job *job, int wanted);
+/* The number of a share for a worker to begin with, or for who helps: the same
+ * in each job, if it is free. */
+int mp__job_begin_share(mp_job *job, int worker, bool helps);
 
 /* Whether all items are taken. */
 static inline bool mp__job_exhausted(const mp_job *job)

@@ -144,6 +144,31 @@ static void workers_begin_apart(void **data)
     (void)data;
 }
 
+/* So each finds in its CPU's caches what it had there in the last job. */
+static void who_helps_has_a_share_of_its_own(void **data)
+{
+    rig *r = make_rig(0, 60000, true);
+    r->job.attended = true;
+    r->job.ops = &r->ops;
+    for (int turn = 0; turn < 2; turn++) {
+        mp__job_share(&r->job);
+        for (int k = 0; k < r->job.nshares; k++)
+            atomic_store(&r->job.shares[k].begun, false);
+        /* Whoever comes first. */
+        int helper =
+            turn == 0 ? mp__job_begin_share(&r->job, WORKERS, true) : 0;
+        assert_int_equal(mp__job_begin_share(&r->job, 2, false), 1);
+        assert_int_equal(mp__job_begin_share(&r->job, 1, false), 2);
+        if (turn == 1)
+            helper = mp__job_begin_share(&r->job, WORKERS, true);
+        assert_int_equal(helper, 0);
+        /* None is left. */
+        assert_int_equal(mp__job_begin_share(&r->job, 0, false), 1);
+    }
+    free_rig(r);
+    (void)data;
+}
+
 static void chunks_grow_but_not_past_a_share(void **data)
 {
     rig *r = make_rig(0, 100000, false);
@@ -220,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_item_is_taken_once),
         cmocka_unit_test(workers_begin_apart),
+        cmocka_unit_test(who_helps_has_a_share_of_its_own),
         cmocka_unit_test(chunks_grow_but_not_past_a_share),
         cmocka_unit_test(a_stopped_job_gives_no_more),
         cmocka_unit_test(a_pinned_item_is_the_workers_own),
