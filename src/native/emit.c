@@ -12,9 +12,10 @@
  *     again: done: stopped: fail:
  *     }
  *
- * The kernel is there once, for whole vectors and for the rest. Lanes past the
- * last item are off by %lanes, or work on a copy of the vector's first, and
- * what comes out of them is not stored. */
+ * The kernel is there once, for whole vectors and for the rest, but for small
+ * reductions and runs without branches. Lanes past the last item are off by
+ * %lanes, or work on a copy of the vector's first, and what comes out of them
+ * is not stored. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -160,6 +161,7 @@ static void look(mp_emit *e)
     for (; node != NULL; node = node->next)
         e->once[node->id] = is_once(e, node);
     e->split = mp__emit_splits(e);
+    e->twice = mp__emit_is_twice(e);
 }
 
 static void init(mp_emit *e, mp_func *func)
@@ -296,6 +298,8 @@ static void emit_block(mp_emit *e, const mp_block *block)
     e->label = block_label(e, block);
     if (e->split)
         mp__emit_split(e, block, emit_nodes);
+    else if (e->twice)
+        mp__emit_twice(e, block, emit_nodes);
     else
         emit_nodes(e, block);
     e->ends[block->order] = e->label;

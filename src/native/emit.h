@@ -47,7 +47,8 @@ typedef struct mp_emit {
     bool *once;           /* by node: whether it is the same for all vectors */
     bool *early;          /* by node: whether it is worked out for both ways */
     bool *ranged;         /* by node: whether %first and %span are for it too */
-    bool split;           /* code is there twice: */
+    bool twice;           /* a reduction's code is there twice */
+    bool split;           /* a run's code is there twice: */
     mp_way way;           /* which of both this is */
     mp_writer fail_line;  /* operands of the PHIs of the failing exit */
     mp_writer fail_item;
@@ -324,6 +325,14 @@ void mp__emit_copy(mp_emit *e, const char *to, const char *from,
 void mp__emit_param(mp_emit *e, const mp_node *node);
 /* What is loaded for each vector. */
 void mp__emit_elements(mp_emit *e);
+
+/* Whether the only block of a reduction is there twice, for whole vectors and
+ * for the rest, */
+bool mp__emit_is_twice(const mp_emit *e);
+/* with the elements of each, by `body`, which goes on to the next vector: so
+ * accumulators that all lanes have changed are not asked for the others'. */
+void mp__emit_twice(mp_emit *e, const mp_block *block,
+                    void (*body)(mp_emit *, const mp_block *));
 /* Stores the results of a vector. */
 void mp__emit_results(mp_emit *e);
 

@@ -1,4 +1,6 @@
 /* A vector of items: its elements are loaded, and its results stored. */
+#include <string.h>
+
 #include "native/emit.h"
 
 /* ---- the elements of a vector ------------------------------------------- */
@@ -198,11 +200,22 @@ void mp__emit_param(mp_emit *e, const mp_node *node)
     mp__emit_set(e, node, param_value(e, node), wide);
 }
 
+static void each_param(mp_emit *e)
+{
+    const mp_node *node = e->func->entry->first;
+    for (; node != NULL; node = node->next) {
+        if (node->op == MP_OP_PARAM && !e->once[node->id])
+            mp__emit_param(e, node);
+    }
+}
+
 void mp__emit_elements(mp_emit *e)
 {
     e->item = "%i";
     e->on = "true";
     e->full = "true";
+    if (e->twice)
+        return;
     if (e->lanes > 1 && !e->whole && !e->split) {
         find_lanes(e);
         e->full = "%whole";
@@ -214,11 +227,68 @@ void mp__emit_elements(mp_emit *e)
     if (e->spec->masked)
         select_items(e);
     e->entry = e->lanes > 1 && e->partial && !e->split ? e->on : NULL;
+    each_param(e);
+}
+
+/* ---- twice -------------------------------------------------------------- */
+
+/* What has more nodes takes LLVM longer than it gains. */
+#define MOST_NODES 64
+
+bool mp__emit_is_twice(const mp_emit *e)
+{
+    const mp_spec *spec = e->spec;
+    if (spec->form != MP_FORM_REDUCE || e->lanes == 1 || e->func->norder != 1 ||
+        e->func->nnodes > MOST_NODES)
+        return false;
+    for (int k = 0; k < spec->nparams; k++) {
+        if (spec->params[k].kind == MP_PARAM_ELEMENT &&
+            spec->params[k].layout == MP_LAYOUT_STRIDED)
+            return false;
+    }
+    return true;
+}
+
+/* One of the two ways, for the lanes `on`: all, or those of the rest. */
+static void emit_way(mp_emit *e, const mp_block *block, const char *on,
+                     bool rest, void (*body)(mp_emit *, const mp_block *))
+{
     const mp_node *node = e->func->entry->first;
     for (; node != NULL; node = node->next) {
-        if (node->op == MP_OP_PARAM && !e->once[node->id])
-            mp__emit_param(e, node);
+        if (!is_element(e, node, MP_LAYOUT_PACKED))
+            continue;
+        int param = node->as.index, operand = mp__emit_operand(e, param);
+        mp_dtype dtype = e->spec->params[param].dtype;
+        e->raw[node->id] = rest ? mp__emit_load_rest(e, operand, dtype, "%left")
+                                : mp__emit_load_whole(e, operand, dtype);
     }
+    e->on = on;
+    e->full = rest ? "false" : "true";
+    e->entry = rest ? on : NULL;
+    e->nresults = 0;
+    each_param(e);
+    body(e, block);
+}
+
+void mp__emit_twice(mp_emit *e, const mp_block *block,
+                    void (*body)(mp_emit *, const mp_block *))
+{
+    const char *whole = mp__emit_new_label(e), *rest = mp__emit_new_label(e);
+    int64_t cost = e->cost;
+    const char *last = mp__emit_let(e, "add i64 %%i, %d", e->lanes);
+    mp__emit_likely(e, mp__emit_let(e, "icmp sle i64 %s, %%count", last), whole,
+                    rest);
+    mp__emit_label(e, whole);
+    emit_way(e, block,
+             mp__emit_splat(e, e->bits ? "i1" : "i64", e->bits ? "true" : "-1"),
+             false, body);
+    mp__emit_label(e, rest);
+    e->cost = cost;
+    mp__emit_line(e, "%%left = sub i64 %%count, %%i");
+    const char *some = mp__emit_let(
+        e, "icmp slt %s %s, %s", mp__emit_type(e, MP_TYPE_INT, true),
+        mp__emit_items(e), mp__emit_splat(e, "i64", "%left"));
+    emit_way(e, block, mp__emit_of_bits(e, some, true), true, body);
 }
 
 /* ---- results ------------------------------------------------------------ */
@@ -341,7 +411,7 @@ static void store_acc(mp_emit *e, const mp_node *node)
         x = mp__emit_real(e, value, wide);
     else
         x = mp__emit_use(e, value, wide);
-    if (wide) {
+    if (wide && strcmp(e->full, "true") != 0) {
         const char *from = e->label;
         const char *part = mp__emit_new_label(e);
         const char *done = mp__emit_new_label(e);

@@ -469,6 +469,36 @@ static void test_stores_past_the_caches(void **state)
                MP_ISA_AVX512, 16, false);
 }
 
+/* How often a reduction asks for lanes without an item, and adds. */
+static void check_twice(const char *source, const char *types, int selects,
+                        int additions)
+{
+    mp_spec spec = make_spec(types);
+    spec.form = MP_FORM_REDUCE;
+    spec.isa = MP_ISA_AVX512;
+    spec.lanes = 32;
+    spec.streams = 4;
+    emitted e = emit(source, &spec);
+    int asked = count_of(e.text, "select <32 x i1>");
+    int added = count_of(e.text, "fadd <32 x double>");
+    if (asked != selects || added != additions)
+        fail_msg("%s: %d and %d in\n%s", source, asked, added, e.text);
+    compile_free(e.compiled);
+}
+
+static void test_whole_vectors_of_reductions(void **state)
+{
+    (void)state;
+    check_twice("function(s, x) return s + x end", "@f f8", 1, 2);
+    check_twice("function(s, x, y) return s + x * y end", "@f f8 f4", 1, 2);
+    /* With branches it is there once. */
+    check_twice("function(s, x)\n"
+                "  for i = 1, 3 do s = s + x end\n"
+                "  return s\n"
+                "end",
+                "@f f8", 1, 1);
+}
+
 /* ">f8" has no notation here. */
 static void test_byte_order(void **state)
 {
@@ -502,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_core_access),
         cmocka_unit_test(test_fetching_ahead),
         cmocka_unit_test(test_stores_past_the_caches),
+        cmocka_unit_test(test_whole_vectors_of_reductions),
         cmocka_unit_test(test_byte_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
