@@ -380,12 +380,16 @@ static void write_start(mp_emit *e)
     mp__emit_label(e, "strip");
     mp__emit_line(e, "%%start = phi i64 [ %s, %%%s ], [ %%end, %%look ]", begin,
                   first);
-    mp__emit_line(e, "%%full = add i64 %%start, %d", strip_length(e));
+    int length = strip_length(e);
+    mp__emit_line(e, "%%full = add i64 %%start, %d", length);
     mp__emit_line(e, "%%short = icmp sle i64 %%count, %%full");
     mp__emit_line(e, "%%end = select i1 %%short, i64 %%count, i64 %%full");
+    mp__emit_fetch_pages(e, length);
+    const char *before = e->label;
     mp__emit_jump(e, "vector");
     mp__emit_label(e, "vector");
-    mp__emit_line(e, "%%i = phi i64 [ %%start, %%strip ], [ %%j, %%next ]");
+    mp__emit_line(e, "%%i = phi i64 [ %%start, %%%s ], [ %%j, %%next ]",
+                  before);
     mp__emit_elements(e);
     mp__emit_jump(e, "b0");
 }

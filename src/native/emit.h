@@ -244,6 +244,9 @@ const char *mp__emit_is_full(mp_emit *e, const mp_node *node);
  * other access does that. */
 void mp__emit_fetch_ahead(mp_emit *e, const mp_node *access, mp_dtype dtype,
                           const char *address);
+/* At the beginning of a strip: has pages fetched that packed elements come to
+ * some strips later, where there are so many of them. */
+void mp__emit_fetch_pages(mp_emit *e, int length);
 
 /* ---- emit_split.c ------------------------------------------------------- */
 

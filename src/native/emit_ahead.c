@@ -4,12 +4,20 @@
  * The machine does so by itself, but begins anew at each page and each row, and
  * fetches what is to be stored late. Of an array's rows that lie side by side,
  * as a stencil has them, only the last one is asked for: the others were that
- * some rows before. */
+ * some rows before.
+ *
+ * Packed elements in a long row need no more than the first lines of each page:
+ * they have the machine begin with the page before it is needed. */
 #include "native/abi.h"
 #include "native/emit.h"
 
 /* So many bytes before it is needed. */
 #define AHEAD 1024
+
+#define PAGE 4096
+/* So many lines of a page, and so many bytes before it is needed. */
+#define PAGE_LINES 2
+#define PAGES_AHEAD 16384
 
 typedef enum order {
     ORDER_BEFORE,
@@ -72,19 +80,101 @@ static bool leads(const mp_emit *e, const mp_node *access)
     return true;
 }
 
+/* The line `far` bytes behind an address, into the caches from `level` on. */
+static void fetch(mp_emit *e, const char *address, int far, bool stored,
+                  int level)
+{
+    const char *line =
+        mp__emit_let(e, "getelementptr i8, ptr %s, i64 %d", address, far);
+    mp__emit_declare(e, "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
+    mp__emit_line(e,
+                  "call void @llvm.prefetch.p0(ptr %s, i32 %d, i32 %d, i32 1)",
+                  line, stored, 4 - level);
+}
+
 void mp__emit_fetch_ahead(mp_emit *e, const mp_node *access, mp_dtype dtype,
                           const char *address)
 {
     int size = e->lanes * mp_dtype_size(dtype);
     if (2 * size < MP_CACHE_LINE || !leads(e, access))
         return;
-    mp__emit_declare(e, "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
-    for (int at = 0; at < size; at += MP_CACHE_LINE) {
-        const char *line = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %d",
-                                        address, AHEAD + at);
-        mp__emit_line(e,
-                      "call void @llvm.prefetch.p0(ptr %s, i32 %d, i32 3, "
-                      "i32 1)",
-                      line, access->op == MP_OP_STORE);
+    for (int at = 0; at < size; at += MP_CACHE_LINE)
+        fetch(e, address, AHEAD + at, access->op == MP_OP_STORE, 1);
+}
+
+/* ---- packed elements ---------------------------------------------------- */
+
+/* What a strip of `length` items has of an operand in a stream: bytes. */
+static int strip_bytes(const mp_emit *e, int length, mp_dtype dtype)
+{
+    return length / mp__emit_streams(e) * mp_dtype_size(dtype);
+}
+
+static int distance(int bytes)
+{
+    return bytes > PAGES_AHEAD ? bytes : PAGES_AHEAD;
+}
+
+static bool is_packed(const mp_param *param)
+{
+    return param->kind == MP_PARAM_ELEMENT && param->layout == MP_LAYOUT_PACKED;
+}
+
+/* How many items lie between what a strip needs and what it asks for. */
+static int64_t items_ahead(const mp_emit *e, int length)
+{
+    int64_t most = 0;
+    for (int k = 0; k < e->spec->nparams; k++) {
+        const mp_param *p = &e->spec->params[k];
+        if (!is_packed(p))
+            continue;
+        int bytes = distance(strip_bytes(e, length, p->dtype));
+        int64_t items = (int64_t)(bytes / mp_dtype_size(p->dtype)) *
+                        mp__emit_streams(e);
+        if (items > most)
+            most = items;
     }
+    return most;
+}
+
+static void fetch_pages(mp_emit *e, int operand, mp_dtype dtype, int length)
+{
+    int bytes = strip_bytes(e, length, dtype);
+    for (int k = 0; k < mp__emit_streams(e); k++) {
+        const char *from = mp__emit_let(
+            e, "getelementptr i8, ptr %s, i64 %s",
+            mp__emit_start(e, operand, k),
+            mp__emit_let(e, "mul i64 %%strip.row, %d", mp_dtype_size(dtype)));
+        from = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %d", from,
+                            distance(bytes));
+        mp__emit_declare(e, "declare ptr @llvm.ptrmask.p0.i64(ptr, i64)");
+        from = mp__emit_let(
+            e, "call ptr @llvm.ptrmask.p0.i64(ptr %s, i64 %d)", from, -PAGE);
+        for (int page = 0; page == 0 || page < bytes / PAGE; page++) {
+            for (int line = 0; line < PAGE_LINES; line++)
+                fetch(e, from, page * PAGE + line * MP_CACHE_LINE, false, 2);
+        }
+    }
+}
+
+void mp__emit_fetch_pages(mp_emit *e, int length)
+{
+    int64_t items = items_ahead(e, length);
+    if (items == 0)
+        return;
+    mp__emit_line(e, "%%strip.last = add i64 %%start, %lld",
+                  (long long)items + length);
+    const char *goes_on =
+        mp__emit_let(e, "icmp sge i64 %%count, %%strip.last");
+    mp__emit_branch(e, goes_on, "ahead", "vector.first");
+    mp__emit_label(e, "ahead");
+    mp__emit_line(e, "%%strip.row = sdiv exact i64 %%start, %d",
+                  mp__emit_streams(e));
+    for (int k = 0; k < e->spec->nparams; k++) {
+        const mp_param *p = &e->spec->params[k];
+        if (is_packed(p))
+            fetch_pages(e, mp__emit_operand(e, k), p->dtype, length);
+    }
+    mp__emit_jump(e, "vector.first");
+    mp__emit_label(e, "vector.first");
 }
