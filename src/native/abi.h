@@ -22,15 +22,13 @@ typedef struct mp_frame_array {
 typedef struct mp_frame {
     int64_t count; /* items, in a row; at least 1 */
     /* ELEMENT and CORE parameters in their order, then outputs, then `where`:
-     * the address of item 0 and the distance to the next in bytes. With more
-     * than one stream there is an address for each, one behind the other, and
-     * item i is the (i / streams)th of stream i % streams. */
+     * the address of item 0 and the distance to the next in bytes. */
     char *const *at;
     const int64_t *steps;
     /* UNIFORM and ACC parameters in their order, 8 bytes each: an int64, the
-     * bits of a double, or 0 and 1. An ACC is spec->lanes of them, and each
-     * stream has a share of these: its items are folded into one after the
-     * other, and again from the first. They are written back. */
+     * bits of a double, or 0 and 1. An ACC is spec->lanes of them: items are
+     * folded into one after the other, and again from the first. They are
+     * written back. */
     uint64_t *scalars;
     const mp_frame_array *arrays;  /* ARRAY and CORE parameters, likewise */
     int64_t index[MP_NATIVE_RANK]; /* RUN: of item 0, from 1; the last counts */

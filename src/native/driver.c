@@ -76,15 +76,6 @@ static void emit(const driving *d)
         fputs(out->ir, d->print);
 }
 
-static bool has_loops(const mp_func *func)
-{
-    for (int k = 0; k < func->norder; k++) {
-        if (func->order[k]->depth > 0)
-            return true;
-    }
-    return false;
-}
-
 /* Each lane has its own tables. */
 static int64_t size_of_tables(const mp_func *func)
 {
@@ -125,7 +116,7 @@ static void run(mp_unit *unit, void *ud)
     mp__mask_run(out->func);
     mp__ir_order(out->func);
     mp__ir_sweep(out->func);
-    out->loops = has_loops(out->func);
+    out->loops = mp__ir_has_loops(out->func);
     out->stack = size_of_tables(out->func);
     out->worst = 1 + mp__cost_of_round(out->func, NULL) / out->spec.lanes;
     mp__narrow_run(out->func);

@@ -300,27 +300,16 @@ void mp__emit_prologue(mp_emit *e);
 #define MP_EMIT_POLL 4096
 void mp__emit_epilogue(mp_emit *e);
 
-/* ---- emit_stream.c ------------------------------------------------------ */
+/* ---- emit_packed.c ------------------------------------------------------ */
 
-/* How many rows of items there are side by side; but for reductions it is 1. */
-int mp__emit_streams(const mp_emit *e);
-/* Which item of a vector each lane has. */
-const char *mp__emit_items(mp_emit *e);
-/* The place of item %i in its stream. */
-const char *mp__emit_row(mp_emit *e);
-/* Where a stream of an operand begins, and what is set there before the first
- * vector: %off, how far the lanes' elements are from the first lane's. */
-const char *mp__emit_start(mp_emit *e, int operand, int stream);
-void mp__emit_offsets(mp_emit *e, int operand);
-/* The packed elements of a vector: of a whole one, or of the last items; where
- * none are left it repeats the first one, which brings up nothing that it does
- * not do itself. */
-const char *mp__emit_load_whole(mp_emit *e, int operand, mp_dtype dtype);
-const char *mp__emit_load_rest(mp_emit *e, int operand, mp_dtype dtype,
-                               const char *left);
-/* Copies so many items. */
-void mp__emit_copy(mp_emit *e, const char *to, const char *from,
-                   const char *items, mp_dtype dtype);
+/* The packed elements of a vector: of a whole one, where `left` is NULL, or of
+ * so many items; the other lanes repeat the first one, which brings up nothing
+ * that it does not do itself. */
+const char *mp__emit_load_packed(mp_emit *e, const char *from, mp_dtype dtype,
+                                 const char *left);
+/* Stores those of the lanes that have an item. */
+void mp__emit_store_packed(mp_emit *e, const char *raw, const char *to,
+                           mp_dtype dtype);
 
 /* ---- emit_vector.c ------------------------------------------------------ */
 

@@ -17,7 +17,7 @@
 #define PAGE 4096
 /* So many lines of a page, and so many bytes before it is needed. */
 #define PAGE_LINES 2
-#define PAGES_AHEAD 16384
+#define PAGES_AHEAD 32768
 
 typedef enum order {
     ORDER_BEFORE,
@@ -104,12 +104,6 @@ void mp__emit_fetch_ahead(mp_emit *e, const mp_node *access, mp_dtype dtype,
 
 /* ---- packed elements ---------------------------------------------------- */
 
-/* What a strip of `length` items has of an operand in a stream: bytes. */
-static int strip_bytes(const mp_emit *e, int length, mp_dtype dtype)
-{
-    return length / mp__emit_streams(e) * mp_dtype_size(dtype);
-}
-
 static int distance(int bytes)
 {
     return bytes > PAGES_AHEAD ? bytes : PAGES_AHEAD;
@@ -120,61 +114,53 @@ static bool is_packed(const mp_param *param)
     return param->kind == MP_PARAM_ELEMENT && param->layout == MP_LAYOUT_PACKED;
 }
 
-/* How many items lie between what a strip needs and what it asks for. */
-static int64_t items_ahead(const mp_emit *e, int length)
+/* A row of fewer items, in strips of `length`, has ended before it pays; 0:
+ * nothing is packed. */
+static int least_items(const mp_spec *spec, int length)
 {
-    int64_t most = 0;
-    for (int k = 0; k < e->spec->nparams; k++) {
-        const mp_param *p = &e->spec->params[k];
+    int least = 0;
+    for (int k = 0; k < spec->nparams; k++) {
+        const mp_param *p = &spec->params[k];
         if (!is_packed(p))
             continue;
-        int bytes = distance(strip_bytes(e, length, p->dtype));
-        int64_t items = (int64_t)(bytes / mp_dtype_size(p->dtype)) *
-                        mp__emit_streams(e);
-        if (items > most)
-            most = items;
+        int size = mp_dtype_size(p->dtype);
+        int items = length + distance(length * size) / size;
+        if (items > least)
+            least = items;
     }
-    return most;
+    return least;
 }
 
-static void fetch_pages(mp_emit *e, int operand, mp_dtype dtype, int length)
+/* Those that come after the strip's own, and belong to a strip to come. */
+static void fetch_pages(mp_emit *e, int operand, int bytes, int size)
 {
-    int bytes = strip_bytes(e, length, dtype);
-    for (int k = 0; k < mp__emit_streams(e); k++) {
-        const char *from = mp__emit_let(
-            e, "getelementptr i8, ptr %s, i64 %s",
-            mp__emit_start(e, operand, k),
-            mp__emit_let(e, "mul i64 %%strip.row, %d", mp_dtype_size(dtype)));
-        from = mp__emit_let(e, "getelementptr i8, ptr %s, i64 %d", from,
-                            distance(bytes));
-        mp__emit_declare(e, "declare ptr @llvm.ptrmask.p0.i64(ptr, i64)");
-        from = mp__emit_let(
-            e, "call ptr @llvm.ptrmask.p0.i64(ptr %s, i64 %d)", from, -PAGE);
-        for (int page = 0; page == 0 || page < bytes / PAGE; page++) {
-            for (int line = 0; line < PAGE_LINES; line++)
-                fetch(e, from, page * PAGE + line * MP_CACHE_LINE, false, 2);
-        }
+    const char *offset = mp__emit_let(e, "mul i64 %%start, %d", size);
+    offset = mp__emit_let(e, "add i64 %s, %d", offset, distance(bytes));
+    const char *from = mp__emit_let(e, "getelementptr i8, ptr %%at%d, i64 %s",
+                                    operand, offset);
+    mp__emit_declare(e, "declare ptr @llvm.ptrmask.p0.i64(ptr, i64)");
+    from = mp__emit_let(e, "call ptr @llvm.ptrmask.p0.i64(ptr %s, i64 %d)",
+                        from, -PAGE);
+    for (int page = 0; page == 0 || page < bytes / PAGE; page++) {
+        for (int line = 0; line < PAGE_LINES; line++)
+            fetch(e, from, page * PAGE + line * MP_CACHE_LINE, false, 2);
     }
 }
 
 void mp__emit_fetch_pages(mp_emit *e, int length)
 {
-    int64_t items = items_ahead(e, length);
-    if (items == 0)
-        return;
-    mp__emit_line(e, "%%strip.last = add i64 %%start, %lld",
-                  (long long)items + length);
-    const char *goes_on =
-        mp__emit_let(e, "icmp sge i64 %%count, %%strip.last");
-    mp__emit_branch(e, goes_on, "ahead", "vector.first");
+    int least = least_items(e->spec, length);
+    if (least == 0 || mp__ir_has_loops(e->func))
+        return; /* What goes round in loops waits for no memory. */
+    const char *is_long = mp__emit_let(e, "icmp sge i64 %%count, %d", least);
+    mp__emit_branch(e, is_long, "ahead", "fetched");
     mp__emit_label(e, "ahead");
-    mp__emit_line(e, "%%strip.row = sdiv exact i64 %%start, %d",
-                  mp__emit_streams(e));
     for (int k = 0; k < e->spec->nparams; k++) {
         const mp_param *p = &e->spec->params[k];
+        int size = mp_dtype_size(p->dtype);
         if (is_packed(p))
-            fetch_pages(e, mp__emit_operand(e, k), p->dtype, length);
+            fetch_pages(e, mp__emit_operand(e, k), length * size, size);
     }
-    mp__emit_jump(e, "vector.first");
-    mp__emit_label(e, "vector.first");
+    mp__emit_jump(e, "fetched");
+    mp__emit_label(e, "fetched");
 }

@@ -40,17 +40,12 @@ static size_t scalar_offset(const mp_emit *e, int param)
 
 /* ---- before the first item ---------------------------------------------- */
 
-/* The addresses of item 0 and, where they are not packed, the distances. */
+/* The address of item 0 and, where they are not packed, the distances. */
 static void load_operand(mp_emit *e, int operand, mp_layout layout)
 {
-    int streams = mp__emit_streams(e);
-    for (int k = 0; k < streams; k++) {
-        int n = operand * streams + k;
-        mp__emit_line(e, "%%a%d = getelementptr i8, ptr %%at, i64 %d", n,
-                      8 * n);
-        mp__emit_line(e, "%s = load ptr, ptr %%a%d",
-                      mp__emit_start(e, operand, k), n);
-    }
+    mp__emit_line(e, "%%a%d = getelementptr i8, ptr %%at, i64 %d", operand,
+                  8 * operand);
+    mp__emit_line(e, "%%at%d = load ptr, ptr %%a%d", operand, operand);
     if (layout == MP_LAYOUT_PACKED)
         return;
     mp__emit_line(e, "%%s%d = getelementptr i8, ptr %%steps, i64 %d", operand,
@@ -58,7 +53,10 @@ static void load_operand(mp_emit *e, int operand, mp_layout layout)
     mp__emit_line(e, "%%step%d = load i64, ptr %%s%d", operand, operand);
     if (e->lanes == 1 || layout == MP_LAYOUT_SAME)
         return;
-    mp__emit_offsets(e, operand);
+    const char *step =
+        mp__emit_splat(e, "i64", mp__write_text(e->unit, "%%step%d", operand));
+    mp__emit_line(e, "%%off%d = mul %s %s, %s", operand,
+                  mp__emit_type(e, MP_TYPE_INT, true), mp__emit_iota(e), step);
 }
 
 static void load_operands(mp_emit *e)

@@ -11,11 +11,9 @@ static const char *item_address(mp_emit *e, int operand, mp_layout layout,
 {
     const char *offset = "0";
     if (layout == MP_LAYOUT_PACKED)
-        offset = mp__emit_let(e, "mul i64 %s, %d", mp__emit_row(e),
-                              mp_dtype_size(dtype));
+        offset = mp__emit_let(e, "mul i64 %%i, %d", mp_dtype_size(dtype));
     else if (layout == MP_LAYOUT_STRIDED)
-        offset =
-            mp__emit_let(e, "mul i64 %s, %%step%d", mp__emit_row(e), operand);
+        offset = mp__emit_let(e, "mul i64 %%i, %%step%d", operand);
     return mp__emit_let(e, "getelementptr i8, ptr %%at%d, i64 %s", operand,
                         offset);
 }
@@ -28,26 +26,28 @@ static bool is_element(const mp_emit *e, const mp_node *node, mp_layout layout)
     return param->kind == MP_PARAM_ELEMENT && param->layout == layout;
 }
 
-/* Packed elements, of all lanes or the last ones; `name` says which. */
-static void load_packed(mp_emit *e, const mp_node *node, const char *name,
-                        bool rest)
+/* Packed elements, of all lanes or the last ones. */
+static const char *load_packed(mp_emit *e, const mp_node *node, bool rest)
 {
     int param = node->as.index;
     mp_dtype dtype = e->spec->params[param].dtype;
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    int operand = mp__emit_operand(e, param);
-    const char *value = rest ? mp__emit_load_rest(e, operand, dtype, "%left")
-                             : mp__emit_load_whole(e, operand, dtype);
-    mp__emit_line(e, "%%%s%d = bitcast %s %s to %s", name, node->id, type,
-                  value, type);
+    const char *from =
+        item_address(e, mp__emit_operand(e, param), MP_LAYOUT_PACKED, dtype);
+    return mp__emit_load_packed(e, from, dtype, rest ? "%left" : NULL);
 }
 
+/* The same of all parameters; `name` says which way this is. */
 static void each_packed(mp_emit *e, const char *name, bool rest)
 {
     const mp_node *node = e->func->entry->first;
     for (; node != NULL; node = node->next) {
-        if (is_element(e, node, MP_LAYOUT_PACKED))
-            load_packed(e, node, name, rest);
+        if (!is_element(e, node, MP_LAYOUT_PACKED))
+            continue;
+        const char *value = load_packed(e, node, rest);
+        const char *type =
+            mp__emit_raw_type(e, e->spec->params[node->as.index].dtype, true);
+        mp__emit_line(e, "%%%s%d = bitcast %s %s to %s", name, node->id, type,
+                      value, type);
     }
 }
 
@@ -135,7 +135,7 @@ static void find_lanes(mp_emit *e)
     each_packed(e, "r", true);
     const char *left = mp__emit_splat(e, "i64", "%left");
     const char *some =
-        mp__emit_let(e, "icmp slt %s %s, %s", ints, mp__emit_items(e), left);
+        mp__emit_let(e, "icmp slt %s %s, %s", ints, mp__emit_iota(e), left);
     some = mp__emit_of_bits(e, some, true);
     mp__emit_jump(e, "items");
     mp__emit_label(e, "items");
@@ -255,12 +255,8 @@ static void emit_way(mp_emit *e, const mp_block *block, const char *on,
 {
     const mp_node *node = e->func->entry->first;
     for (; node != NULL; node = node->next) {
-        if (!is_element(e, node, MP_LAYOUT_PACKED))
-            continue;
-        int param = node->as.index, operand = mp__emit_operand(e, param);
-        mp_dtype dtype = e->spec->params[param].dtype;
-        e->raw[node->id] = rest ? mp__emit_load_rest(e, operand, dtype, "%left")
-                                : mp__emit_load_whole(e, operand, dtype);
+        if (is_element(e, node, MP_LAYOUT_PACKED))
+            e->raw[node->id] = load_packed(e, node, rest);
     }
     e->on = on;
     e->full = rest ? "false" : "true";
@@ -287,63 +283,11 @@ void mp__emit_twice(mp_emit *e, const mp_block *block,
     mp__emit_line(e, "%%left = sub i64 %%count, %%i");
     const char *some = mp__emit_let(
         e, "icmp slt %s %s, %s", mp__emit_type(e, MP_TYPE_INT, true),
-        mp__emit_items(e), mp__emit_splat(e, "i64", "%left"));
+        mp__emit_iota(e), mp__emit_splat(e, "i64", "%left"));
     emit_way(e, block, mp__emit_of_bits(e, some, true), true, body);
 }
 
 /* ---- results ------------------------------------------------------------ */
-
-/* A whole vector. Past the caches go those that are a machine's vector at
- * least, so that lines are full before long. */
-static void store_whole(mp_emit *e, const char *raw, const char *to,
-                        mp_dtype dtype)
-{
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    int size = e->lanes * mp_dtype_size(dtype);
-    if (e->spec->isa != MP_ISA_SCALAR && size >= 32) {
-        const char *past = mp__emit_new_label(e);
-        const char *near = mp__emit_new_label(e);
-        const char *stored = mp__emit_new_label(e);
-        mp__emit_branch(e, "%bypass", past, near);
-        mp__emit_label(e, past);
-        mp__emit_line(e, "store %s %s, ptr %s, align %d, !nontemporal !2", type,
-                      raw, to, size < 64 ? size : 64);
-        mp__emit_jump(e, stored);
-        mp__emit_label(e, near);
-        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
-        mp__emit_jump(e, stored);
-        mp__emit_label(e, stored);
-    } else {
-        mp__emit_line(e, "store %s %s, ptr %s, align 1", type, raw, to);
-    }
-}
-
-static void store_packed(mp_emit *e, const char *raw, const char *to,
-                         mp_dtype dtype)
-{
-    const char *type = mp__emit_raw_type(e, dtype, true);
-    if (e->whole) {
-        store_whole(e, raw, to, dtype);
-        return;
-    }
-    const char *whole = mp__emit_new_label(e);
-    const char *part = mp__emit_new_label(e);
-    const char *done = mp__emit_new_label(e);
-    mp__emit_likely(e, e->full, whole, part);
-    mp__emit_label(e, whole);
-    store_whole(e, raw, to, dtype);
-    mp__emit_jump(e, done);
-    mp__emit_label(e, part);
-    if (e->spec->masked) {
-        mp__emit_masked_store(e, raw, dtype, to, e->on);
-    } else {
-        mp__emit_line(e, "store %s %s, ptr %%room, align 1", type, raw);
-        const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
-        mp__emit_copy(e, to, "%room", left, dtype);
-    }
-    mp__emit_jump(e, done);
-    mp__emit_label(e, done);
-}
 
 static void store_strided(mp_emit *e, const char *raw, const char *to,
                           int operand, mp_dtype dtype)
@@ -368,7 +312,7 @@ static void store_output(mp_emit *e, int k, const char *raw)
         mp__emit_line(e, "store %s %s, ptr %s, align 1",
                       mp__emit_raw_type(e, output->dtype, false), raw, to);
     else if (output->layout == MP_LAYOUT_PACKED)
-        store_packed(e, raw, to, output->dtype);
+        mp__emit_store_packed(e, raw, to, output->dtype);
     else
         store_strided(e, raw, to, operand, output->dtype);
 }
@@ -389,7 +333,7 @@ static const char *lanes_left(mp_emit *e)
     const char *left = mp__emit_let(e, "sub i64 %%count, %%i");
     left = mp__emit_splat(e, "i64", left);
     return mp__emit_let(e, "icmp slt %s %s, %s",
-                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_items(e),
+                        mp__emit_type(e, MP_TYPE_INT, true), mp__emit_iota(e),
                         left);
 }
 

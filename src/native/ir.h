@@ -323,6 +323,7 @@ void mp__ir_order(mp_func *func);
 bool mp__ir_dominates(const mp_block *a, const mp_block *b);
 /* Whether `block` is inside the loop that `header` heads. */
 bool mp__ir_in_loop(const mp_block *block, const mp_block *header);
+bool mp__ir_has_loops(const mp_func *func);
 /* Of an operation at worst, and of a node: most BUILTINs and an IDIV by a
  * constant cannot fail. */
 mp_effects mp__ir_effects(mp_op op);

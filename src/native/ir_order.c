@@ -186,6 +186,15 @@ bool mp__ir_in_loop(const mp_block *block, const mp_block *header)
     return h != NULL;
 }
 
+bool mp__ir_has_loops(const mp_func *func)
+{
+    for (int k = 0; k < func->norder; k++) {
+        if (func->order[k]->depth > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Puts the blocks of a loop one behind the other, those of inner loops too;
  * `header` NULL: all blocks. What is in between leaves the loop and can as
  * well come after it. */

@@ -70,7 +70,6 @@ static void make_key(key *k, const mp_spec *spec, const mp_compiler *compiler)
     add_byte(k, spec->masked + 2 * spec->strict + 4 * spec->fastmath);
     add_byte(k, (int)spec->isa);
     add_byte(k, spec->lanes);
-    add_byte(k, spec->streams);
     add_byte(k, spec->nparams);
     for (int i = 0; i < spec->nparams; i++)
         add_param(k, &spec->params[i]);

@@ -69,8 +69,6 @@ typedef struct mp_spec {
     int lanes;      /* items at once, a power of two; 1: scalar code */
     bool alone;     /* so few items come in a row that one at once is better */
     bool any_lanes; /* `lanes` may be changed where that is faster */
-    int streams;    /* REDUCE: rows of items that are folded side by side, each
-                       by its share of the lanes, a power of two */
 } mp_spec;
 
 #endif

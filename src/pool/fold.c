@@ -120,9 +120,7 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
     fold->block = whole ? fold->length : block_size(fold->length);
     fold->nblocks =
         whole || fold->length == 0 ? 1 : divide_up(fold->length, fold->block);
-    bool lanes = mp__combine_is_operator(spec->combine);
-    fold->lanes = lanes ? MP_LANES : 1;
-    fold->streams = lanes ? MP_STREAMS : 1;
+    fold->lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
     return MP_OK;
 }
 

@@ -6,18 +6,11 @@
 #include "buffer/loop.h"
 #include "moonpool.h"
 
-/* A block of a fold by an operator is read as MP_STREAMS streams, one behind
- * the other and of the same length, but that the first of them may have one
- * element more. The lanes, which are MP_LANES accumulators, are shared out
- * among them: element k of stream s goes to lane
- *
- *     k % (MP_LANES / MP_STREAMS) * MP_STREAMS + s
- *
- * so that a compiled kernel can keep them in SIMD registers, read at several
- * places at once, and still give the bits that the interpreted one gives. Of a
- * short block the first lanes have an element each. */
+/* Element k of a block of a fold by an operator is folded into accumulator
+ * k % MP_LANES, a lane, so that a compiled kernel can keep them in SIMD
+ * registers and still give the bits that the interpreted one gives. Of a short
+ * block the first lanes have an element each. */
 #define MP_LANES 32
-#define MP_STREAMS 4
 
 typedef struct mp_fold {
     mp_shape kept;          /* the shape of the result */
@@ -26,7 +19,6 @@ typedef struct mp_fold {
     int64_t block;          /* elements a block, but for the last one */
     int64_t nblocks;        /* blocks a fold, at least 1 */
     int lanes;              /* MP_LANES or 1 */
-    int streams;            /* MP_STREAMS or 1 */
     int ndim;               /* of the arguments' common shape */
     int order[MP_MAX_NDIM]; /* kept dimensions, then folded ones */
     mp_shape common;        /* the arguments' common shape, in that order */
@@ -40,23 +32,10 @@ mp_status mp__fold_init(mp_fold *fold, const mp_reduce_spec *spec,
 void mp__fold_range(const mp_fold *fold, int64_t item, int64_t *lo,
                     int64_t *hi);
 
-/* Where a stream of a block of `length` elements begins in it; the one after
- * the last would begin at the end. */
-static inline int64_t mp__fold_stream(const mp_fold *fold, int64_t length,
-                                      int64_t stream)
+/* The lane of a block's `place`th element, from 0. */
+static inline int64_t mp__fold_lane(const mp_fold *fold, int64_t place)
 {
-    int64_t each = length / MP_STREAMS, more = length % MP_STREAMS;
-    if (fold->streams == 1)
-        return stream * length;
-    return stream * each + (stream < more ? stream : more);
-}
-
-/* The lane of a stream's `place`th element, from 0. */
-static inline int64_t mp__fold_lane(const mp_fold *fold, int64_t stream,
-                                    int64_t place)
-{
-    int64_t width = MP_LANES / MP_STREAMS;
-    return fold->lanes == 1 ? 0 : place % width * MP_STREAMS + stream;
+    return fold->lanes == 1 ? 0 : place % MP_LANES;
 }
 
 /* `view` broadcast to the common shape, its dimensions in the fold's order.

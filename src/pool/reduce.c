@@ -68,10 +68,9 @@ static void fold_element(lua_State *L, session *s, mp_value *accs)
     take_accumulators(L, base, r->naccs, accs);
 }
 
-/* Elements lo to hi of the flat space, a stream, into its lanes.
+/* Elements lo to hi of the flat space, a block, into the lanes.
  * [-0, +0, e] */
-static void fold_stream(lua_State *L, session *s, int64_t stream, int64_t lo,
-                        int64_t hi)
+static void fold_elements(lua_State *L, session *s, int64_t lo, int64_t hi)
 {
     const mp_reduce_job *r = s->reduce;
     const mp_loop *loop = &r->loop;
@@ -85,7 +84,7 @@ static void fold_stream(lua_State *L, session *s, int64_t stream, int64_t lo,
             count = hi - i;
         memcpy(s->at, cursor.at, (size_t)loop->noperands * sizeof *s->at);
         for (int64_t n = 0; n < count; n++, i++) {
-            int64_t lane = mp__fold_lane(&r->fold, stream, i - lo);
+            int64_t lane = mp__fold_lane(&r->fold, i - lo);
             s->chunks.at = i;
             random->item = (uint64_t)i;
             fold_element(L, s, &s->lanes[lane * r->naccs]);
@@ -108,9 +107,7 @@ static void fold_block(lua_State *L, session *s, int64_t item)
         lanes = 1;
     for (int64_t lane = 0; lane < lanes; lane++)
         memcpy(&s->lanes[lane * r->naccs], r->init, group);
-    for (int64_t k = 0; k < fold->streams; k++)
-        fold_stream(L, s, k, lo + mp__fold_stream(fold, hi - lo, k),
-                    lo + mp__fold_stream(fold, hi - lo, k + 1));
+    fold_elements(L, s, lo, hi);
     mp_error err;
     if (lanes > 1 &&
         mp__combine_tree(r->combine, s->lanes, lanes, r->naccs, &err) != MP_OK)

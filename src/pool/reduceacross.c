@@ -101,7 +101,7 @@ void mp__across_spec(const mp_reduce_job *reduce, const mp_dtype *accs,
             (mp_output){.dtype = accs[k], .layout = MP_LAYOUT_PACKED};
     }
     for (int k = 0; k < reduce->job.args.count; k++)
-        (void)mp__reduce_param(reduce, k, &reduce->across.kept, 1,
+        (void)mp__reduce_param(reduce, k, &reduce->across.kept,
                                &spec->params[naccs + k]);
     spec->nparams = naccs + reduce->job.args.count;
     spec->noutputs = naccs;
@@ -278,19 +278,13 @@ static mp_native_result fold_elements(across_run *run, int64_t lo,
                                       int64_t length)
 {
     const mp_reduce_job *r = run->reduce;
-    const mp_fold *fold = &r->fold;
     mp_cursor_seek(&r->across.folded, &run->folded, lo);
-    for (int64_t stream = 0; stream < fold->streams; stream++) {
-        int64_t from = mp__fold_stream(fold, length, stream);
-        int64_t to = mp__fold_stream(fold, length, stream + 1);
-        for (int64_t j = from; j < to; j++) {
-            mp_native_result result =
-                fold_element(run, mp__fold_lane(fold, stream, j - from));
-            if (result != MP_NATIVE_DONE)
-                return result;
-            if (j + 1 < length)
-                mp_cursor_advance(&r->across.folded, &run->folded, 1);
-        }
+    for (int64_t j = 0; j < length; j++) {
+        mp_native_result result = fold_element(run, mp__fold_lane(&r->fold, j));
+        if (result != MP_NATIVE_DONE)
+            return result;
+        if (j + 1 < length)
+            mp_cursor_advance(&r->across.folded, &run->folded, 1);
     }
     return MP_NATIVE_DONE;
 }

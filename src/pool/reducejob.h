@@ -45,10 +45,9 @@ uint64_t mp__reduce_bits(mp_value value, mp_dtype dtype);
 mp_value mp__reduce_value(uint64_t bits, mp_dtype dtype);
 
 /* Describes an argument that is none of the accumulators; why it is not
- * compiled, or NULL. Code goes along the last dimension of `loop`, at so many
- * places at once. */
+ * compiled, or NULL. Code goes along the last dimension of `loop`. */
 const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
-                             const mp_loop *loop, int streams, mp_param *param);
+                             const mp_loop *loop, mp_param *param);
 
 /* Whether code is better off across folds than along them; sets the loops. */
 mp_status mp__across_lay(mp_reduce_job *reduce, bool *across, mp_error *err);

@@ -1,10 +1,9 @@
 /* Reductions on the native tier: compiled code goes along folds, with the
  * accumulators of a block in its registers.
  *
- * Where a block has MP_LANES accumulators the code has as many lanes, and goes
- * along all streams at once: the first elements of their rows belong to the
- * first lanes. So the accumulators of each stream are turned where a row ends
- * in the middle of them. */
+ * Where a block has MP_LANES accumulators the code has as many lanes: the first
+ * element of a row belongs to the first of them. So the accumulators are turned
+ * where a row ends in the middle of them. */
 #include <string.h>
 
 #include "core/kernel.h"
@@ -16,18 +15,13 @@
 
 /* ---- what it is compiled for -------------------------------------------- */
 
-/* An element that is the same in a row may be another one in the next, where
- * another stream is. */
-static mp_layout layout_of(const mp_loop *loop, int operand, int streams)
+static mp_layout layout_of(const mp_loop *loop, int operand)
 {
     int last = loop->ndim - 1;
     const mp_operand *o = &loop->operands[operand];
     if (o->strides[last] == mp_dtype_size(o->dtype) || loop->extent[last] == 1)
         return MP_LAYOUT_PACKED;
-    bool same = o->strides[last] == 0;
-    for (int d = 0; streams > 1 && d < last; d++)
-        same = same && o->strides[d] == 0;
-    return same ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
+    return o->strides[last] == 0 ? MP_LAYOUT_SAME : MP_LAYOUT_STRIDED;
 }
 
 static const char *param_of(const mp_arg *arg, mp_layout layout,
@@ -46,12 +40,11 @@ static const char *param_of(const mp_arg *arg, mp_layout layout,
 }
 
 const char *mp__reduce_param(const mp_reduce_job *reduce, int k,
-                             const mp_loop *loop, int streams, mp_param *param)
+                             const mp_loop *loop, mp_param *param)
 {
     const mp_arg *arg = &reduce->job.args.arg[k];
-    mp_layout layout = arg->view != NULL
-                           ? layout_of(loop, reduce->operand[k], streams)
-                           : MP_LAYOUT_SAME;
+    mp_layout layout = arg->view != NULL ? layout_of(loop, reduce->operand[k])
+                                         : MP_LAYOUT_SAME;
     return param_of(arg, layout, param);
 }
 
@@ -69,14 +62,13 @@ static const char *describe(const mp_reduce_job *r, mp_spec *spec)
 {
     mp__tier_spec(spec, MP_FORM_REDUCE, r->job.kernel);
     spec->lanes = r->fold.lanes;
-    spec->streams = r->fold.streams;
     for (int k = 0; k < r->naccs; k++)
         spec->params[k] = acc_of(r->init[k]);
     int nargs = r->job.args.count;
     const char *obstacle = NULL;
     for (int k = 0; obstacle == NULL && k < nargs; k++)
-        obstacle = mp__reduce_param(r, k, &r->loop, r->fold.streams,
-                                    &spec->params[r->naccs + k]);
+        obstacle =
+            mp__reduce_param(r, k, &r->loop, &spec->params[r->naccs + k]);
     spec->nparams = r->naccs + nargs;
     return obstacle;
 }
@@ -91,9 +83,7 @@ mp_status mp_reduce_show(const mp_reduce_spec *spec,
     if (status != MP_OK)
         return status;
     mp__tier_spec(&types, MP_FORM_REDUCE, spec->kernel);
-    bool lanes = mp__combine_is_operator(spec->combine);
-    types.lanes = lanes ? MP_LANES : 1;
-    types.streams = lanes ? MP_STREAMS : 1;
+    types.lanes = mp__combine_is_operator(spec->combine) ? MP_LANES : 1;
     types.nparams = spec->naccs + spec->nargs;
     for (int k = 0; k < spec->naccs; k++)
         types.params[k] = acc_of(spec->init[k]);
@@ -179,27 +169,21 @@ mp_value mp__reduce_value(uint64_t bits, mp_dtype dtype)
     return value;
 }
 
-/* The lanes of a stream in compiled code. */
-#define WIDTH (MP_LANES / MP_STREAMS)
-
-/* Combines the first `count` lanes of an accumulator. Compiled code has those
- * of a stream together. */
+/* Combines the first `count` lanes of an accumulator. */
 static mp_value combine_lanes(mp_combine how, const uint64_t *accs,
                               int64_t count, mp_dtype dtype)
 {
-    uint64_t lanes[MP_LANES], bits;
+    uint64_t bits;
     if (count == 1)
         return mp__reduce_value(accs[0], dtype);
-    for (int i = 0; i < MP_LANES; i++)
-        lanes[i] = accs[i % MP_STREAMS * WIDTH + i / MP_STREAMS];
     if (dtype == MP_INT64) {
         int64_t ints[MP_LANES];
-        memcpy(ints, lanes, (size_t)count * sizeof *ints);
+        memcpy(ints, accs, (size_t)count * sizeof *ints);
         mp__combine_ints(how, ints, count, 1);
         bits = (uint64_t)ints[0];
     } else {
         double doubles[MP_LANES];
-        memcpy(doubles, lanes, (size_t)count * sizeof *doubles);
+        memcpy(doubles, accs, (size_t)count * sizeof *doubles);
         mp__combine_doubles(how, doubles, count, 1);
         memcpy(&bits, &doubles[0], sizeof bits);
     }
@@ -214,9 +198,8 @@ static mp_value combine_lanes(mp_combine how, const uint64_t *accs,
 typedef struct reduce_run {
     const mp_reduce_job *reduce;
     mp_chunks chunks;
-    mp_cursor cursors[MP_STREAMS];
+    mp_cursor cursor;
     mp_frame frame;
-    char *at[MP_STREAMS * MP_MAX_ARGS];
     int64_t steps[MP_MAX_ARGS];
     uint64_t init[MP_MAX_ARGS];
     /* The lanes of each accumulator, then values for all elements. */
@@ -237,31 +220,30 @@ static void begin(reduce_run *run, struct mp_worker *worker, mp_job *job)
         run->init[k] = mp__reduce_bits(r->init[k], job->native->outputs[k]);
     mp__tier_scalars(&job->args,
                      &run->scalars[(size_t)r->fold.lanes * (size_t)r->naccs]);
-    run->frame = (mp_frame){.at = run->at,
+    run->frame = (mp_frame){.at = run->cursor.at,
                             .steps = run->steps,
                             .scalars = run->scalars,
                             .stop = (const int *)&job->stop};
 }
 
-/* Makes lane `by` of each stream its first one. */
+/* Makes lane `by` the first one. */
 static void turn(reduce_run *run, int64_t by)
 {
     const mp_reduce_job *r = run->reduce;
-    uint64_t lanes[WIDTH];
-    size_t count = (size_t)by, rest = WIDTH - count;
+    uint64_t lanes[MP_LANES];
+    size_t count = (size_t)by, rest = MP_LANES - count;
     if (r->fold.lanes == 1 || by == 0)
         return;
-    for (int k = 0; k < r->naccs * MP_STREAMS; k++) {
-        uint64_t *accs = &run->scalars[(size_t)k * WIDTH];
+    for (int k = 0; k < r->naccs; k++) {
+        uint64_t *accs = &run->scalars[(size_t)k * MP_LANES];
         memcpy(lanes, accs + count, rest * sizeof *lanes);
         memcpy(lanes + rest, accs, count * sizeof *lanes);
         memcpy(accs, lanes, sizeof lanes);
     }
 }
 
-/* The accumulators begin at `init`, and the streams of elements `lo` to
- * `lo` + `length` - 1 at their first ones. */
-static void begin_block(reduce_run *run, int64_t lo, int64_t length)
+/* The accumulators begin at `init`, and the elements at `lo`. */
+static void begin_block(reduce_run *run, int64_t lo)
 {
     const mp_reduce_job *r = run->reduce;
     int lanes = r->fold.lanes;
@@ -269,65 +251,31 @@ static void begin_block(reduce_run *run, int64_t lo, int64_t length)
         for (int i = 0; i < lanes; i++)
             run->scalars[k * lanes + i] = run->init[k];
     }
-    for (int s = 0; s < r->fold.streams; s++) {
-        int64_t first = mp__fold_stream(&r->fold, length, s);
-        bool empty = first == length; /* It needs some address, no more. */
-        mp_cursor_seek(&r->loop, &run->cursors[s], empty ? lo : lo + first);
-    }
-}
-
-/* How many of the streams' `left` elements come before any of them ends a row.
- * All streams have `left` / streams of them, and the first ones one more. */
-static int64_t count_items(const reduce_run *run, int64_t left)
-{
-    const mp_loop *loop = &run->reduce->loop;
-    int streams = run->reduce->fold.streams;
-    int64_t each = left / streams, count = each;
-    int more = (int)(left % streams);
-    for (int s = 0; s < streams && each > 0; s++) {
-        int64_t in_row = mp_cursor_run(loop, &run->cursors[s]);
-        if (in_row < count)
-            count = in_row;
-    }
-    if (count < each)
-        return count * streams;
-    for (int s = 0; s < more; s++) {
-        if (mp_cursor_run(loop, &run->cursors[s]) == count)
-            return count * streams;
-    }
-    return left;
-}
-
-static void advance(reduce_run *run, int64_t count)
-{
-    for (int s = 0; s < run->reduce->fold.streams; s++)
-        mp_cursor_advance(&run->reduce->loop, &run->cursors[s], count);
+    mp_cursor_seek(&r->loop, &run->cursor, lo);
 }
 
 /* Folds elements `lo` to `hi` - 1, at least one, into the accumulators. */
 static mp_native_result fold_range(reduce_run *run, int64_t lo, int64_t hi)
 {
     const mp_reduce_job *r = run->reduce;
-    int streams = r->fold.streams;
     int64_t turned = 0;
-    begin_block(run, lo, hi - lo);
+    begin_block(run, lo);
     for (int64_t left = hi - lo;;) {
-        int64_t count = count_items(run, left);
-        for (int k = 0; k < r->loop.noperands * streams; k++)
-            run->at[k] = run->cursors[k % streams].at[k / streams];
+        int64_t count = mp_cursor_run(&r->loop, &run->cursor);
+        if (count > left)
+            count = left;
         run->frame.count = count;
         mp_native_result result = mp_native_call(r->job.native, &run->frame);
         if (result != MP_NATIVE_DONE)
             return result;
         left -= count;
         if (left == 0) {
-            turn(run, (WIDTH - turned) % WIDTH);
+            turn(run, (MP_LANES - turned) % MP_LANES);
             return MP_NATIVE_DONE;
         }
-        count /= streams;
-        turn(run, count % WIDTH);
-        turned = (turned + count) % WIDTH;
-        advance(run, count);
+        turn(run, count % MP_LANES);
+        turned = (turned + count) % MP_LANES;
+        mp_cursor_advance(&r->loop, &run->cursor, count);
     }
 }
 
@@ -352,10 +300,8 @@ static bool may_be_int(const reduce_run *run, int k, int64_t lanes,
     if (lanes == 1 || !sum)
         return mp__reduce_bits(value, MP_FLOAT64) == run->init[k];
     int64_t same = 0;
-    for (int64_t i = 0; i < lanes; i++) {
-        int64_t lane = i % MP_STREAMS * WIDTH + i / MP_STREAMS;
-        same += accs[lane] == run->init[k];
-    }
+    for (int64_t i = 0; i < lanes; i++)
+        same += accs[i] == run->init[k];
     return same == lanes || (same > 0 && !adds_up(r->combine, r->init[k].as.i));
 }
 

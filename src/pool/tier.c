@@ -62,7 +62,6 @@ void mp__tier_spec(mp_spec *spec, mp_form form, const mp_kernel *kernel)
     spec->lanes = 1;
     spec->alone = false;
     spec->any_lanes = false;
-    spec->streams = 1;
 }
 
 mp_status mp_refusal_error(const mp_refusal *refusal, const mp_kernel *kernel,

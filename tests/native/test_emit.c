@@ -441,6 +441,33 @@ static void test_fetching_ahead(void **state)
                   0, 0);
 }
 
+/* How many lines of pages are fetched ahead at the beginning of a strip. */
+static void check_pages(const char *source, const char *types, int lanes,
+                        int lines)
+{
+    emitted e = emit_for(source, types, MP_ISA_AVX2, lanes);
+    int found = count_of(e.text, ", i32 0, i32 2, i32 1)");
+    if (found != lines)
+        fail_msg("%s: %d in\n%s", source, found, e.text);
+    compile_free(e.compiled);
+}
+
+static void test_fetching_pages(void **state)
+{
+    (void)state;
+    /* A strip of 4096 elements has eight pages of 64-bit ones. */
+    check_pages("function(x) return x end", "f8 -> f8", 8, 16);
+    check_pages("function(x, y) return x + y end", "f8 f4 -> f8", 8, 24);
+    check_pages("function(x) return x // 2 end", "u1 -> u1", 32, 2);
+    check_pages("function(s, x) return s + x end", "@f i2", 32, 4);
+    /* What has loops does not wait for memory. */
+    check_pages("function(x) for i = 1, 9 do x = x * x end return x end",
+                "f8 -> f8", 8, 0);
+    /* What is the same for all items, and what a run reads. */
+    check_pages("function(x, y) return x + y end", "=f =f -> f8", 8, 0);
+    check_pages("function(i, a, b) b[i] = a[i] end", "# [f8] [f8]", 8, 0);
+}
+
 /* Whether lines of what a run stores may go past the caches. */
 static void check_past(const char *source, const char *types, mp_isa isa,
                        int lanes, bool wanted)
@@ -477,7 +504,6 @@ static void check_twice(const char *source, const char *types, int selects,
     spec.form = MP_FORM_REDUCE;
     spec.isa = MP_ISA_AVX512;
     spec.lanes = 32;
-    spec.streams = 4;
     emitted e = emit(source, &spec);
     int asked = count_of(e.text, "select <32 x i1>");
     int added = count_of(e.text, "fadd <32 x double>");
@@ -531,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_array_access),
         cmocka_unit_test(test_core_access),
         cmocka_unit_test(test_fetching_ahead),
+        cmocka_unit_test(test_fetching_pages),
         cmocka_unit_test(test_stores_past_the_caches),
         cmocka_unit_test(test_whole_vectors_of_reductions),
         cmocka_unit_test(test_byte_order),

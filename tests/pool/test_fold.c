@@ -49,28 +49,20 @@ static void blocks_cover_the_fold(void **data)
     (void)data;
 }
 
-/* Streams follow one another, and share the lanes out: the first lanes of a
- * short block have an element each. */
-static void streams_cover_the_block(void **data)
+/* The first lanes of a short block have an element each. */
+static void lanes_share_the_block(void **data)
 {
-    mp_fold fold = {.lanes = MP_LANES, .streams = MP_STREAMS};
+    mp_fold fold = {.lanes = MP_LANES};
     for (int64_t length = 0; length < 100; length++) {
         int counts[MP_LANES] = {0};
-        assert_int_equal(mp__fold_stream(&fold, length, 0), 0);
-        assert_int_equal(mp__fold_stream(&fold, length, MP_STREAMS), length);
-        for (int s = 0; s < MP_STREAMS; s++) {
-            int64_t from = mp__fold_stream(&fold, length, s);
-            int64_t to = mp__fold_stream(&fold, length, s + 1);
-            assert_in_range(to - from, length / 4, (length + 3) / 4);
-            for (int64_t j = from; j < to; j++)
-                counts[mp__fold_lane(&fold, s, j - from)]++;
-        }
+        for (int64_t j = 0; j < length; j++)
+            counts[mp__fold_lane(&fold, j)]++;
         for (int lane = 0; lane < MP_LANES; lane++)
-            assert_int_equal(counts[lane] > 0, lane < length);
+            assert_int_equal(counts[lane],
+                             (length + MP_LANES - 1 - lane) / MP_LANES);
     }
-    fold.lanes = fold.streams = 1;
-    assert_int_equal(mp__fold_stream(&fold, 100, 1), 100);
-    assert_int_equal(mp__fold_lane(&fold, 0, 99), 0);
+    fold.lanes = 1;
+    assert_int_equal(mp__fold_lane(&fold, 99), 0);
     (void)data;
 }
 
@@ -135,7 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_cover_the_fold),
-        cmocka_unit_test(streams_cover_the_block),
+        cmocka_unit_test(lanes_share_the_block),
         cmocka_unit_test(folded_dimensions_come_last),
         cmocka_unit_test(smaller_arguments_are_stretched),
         cmocka_unit_test(a_scalar_array_is_a_fold_of_one),

@@ -97,8 +97,7 @@ static int32_t sum_code(mp_frame *f)
     double sum, x;
     memcpy(&sum, &f->scalars[0], sizeof sum);
     for (int64_t i = 0; i < f->count; i++) {
-        const char *stream = f->at[i % MP_STREAMS];
-        memcpy(&x, stream + i / MP_STREAMS * f->steps[0], sizeof x);
+        memcpy(&x, f->at[0] + i * f->steps[0], sizeof x);
         sum += x;
     }
     memcpy(&f->scalars[0], &sum, sizeof sum);

@@ -2,22 +2,19 @@
  * elements lie. */
 #include "native_fixture.h"
 
-enum { MOST = 5000, LANES = 32, STREAMS = 4 };
+enum { MOST = 5000, LANES = 32 };
 
 #define BAD 1e300
 
-/* As SUM, with so many accumulators and streams; items from a BAD one on
- * fail. */
-static int32_t sum(mp_frame *f, int lanes, int streams)
+/* As SUM, with so many accumulators; items from a BAD one on fail. */
+static int32_t sum(mp_frame *f, int lanes)
 {
     double factor;
     memcpy(&factor, &f->scalars[2 * lanes], sizeof factor);
     for (int64_t n = 0; n < f->count; n++) {
-        int width = lanes / streams;
-        int64_t stream = n % streams, place = n / streams;
-        uint64_t *acc = &f->scalars[stream * width + place % width];
+        uint64_t *acc = &f->scalars[n % lanes];
         double x, total;
-        memcpy(&x, f->at[stream] + place * f->steps[0], sizeof x);
+        memcpy(&x, f->at[0] + n * f->steps[0], sizeof x);
         if (x == BAD) {
             f->failed = n - n % lanes;
             return MP_NATIVE_FAILED;
@@ -32,12 +29,12 @@ static int32_t sum(mp_frame *f, int lanes, int streams)
 
 static int32_t sum_lanes(mp_frame *f)
 {
-    return sum(f, LANES, STREAMS);
+    return sum(f, LANES);
 }
 
 static int32_t sum_in_order(mp_frame *f)
 {
-    return sum(f, 1, 1);
+    return sum(f, 1);
 }
 
 #define SUM                                                                    \
@@ -325,11 +322,9 @@ static void what_fails_across_folds_is_interpreted(void **data)
 static int32_t most_lanes(mp_frame *f)
 {
     for (int64_t n = 0; n < f->count; n++) {
-        int64_t stream = n % STREAMS, place = n / STREAMS;
-        uint64_t *acc =
-            &f->scalars[stream * (LANES / STREAMS) + place % (LANES / STREAMS)];
+        uint64_t *acc = &f->scalars[n % LANES];
         double x, most;
-        memcpy(&x, f->at[stream] + place * f->steps[0], sizeof x);
+        memcpy(&x, f->at[0] + n * f->steps[0], sizeof x);
         memcpy(&most, acc, sizeof most);
         if (most < x)
             memcpy(acc, &x, sizeof x);

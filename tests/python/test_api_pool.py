@@ -390,7 +390,11 @@ class TestSignals:
             signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
             with moonpool.Pool(1) as pool:
                 kernel = "function(x) for i = 1, 2e5 do x = x + 1 end return x end"
-                assert pool.map(kernel, np.zeros(100)).tolist() == [200000] * 100
+                # Compiled it may have ended before a signal comes.
+                for _ in range(1000):
+                    assert pool.map(kernel, np.zeros(100)).tolist() == [200000] * 100
+                    if seen:
+                        break
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, previous)
