@@ -34,7 +34,9 @@ typedef struct mpy_state {
     PyObject *ndarray;       /* numpy.ndarray, or NULL; with these two: */
     PyObject *numpy_empty;   /* numpy.empty */
     PyObject *numpy_dtypes;  /* a tuple of numpy.dtype, by mp_dtype */
-    PyObject *name_out;      /* "out" */
+    PyObject *name_out;      /* "out", */
+    PyObject *name_init;     /* "init" */
+    PyObject *name_combine;  /* and "combine" */
 } mpy_state;
 
 /* Calls `body(ud)` without the GIL, so that it may block. */

@@ -149,6 +149,44 @@ static PyObject *front_run(PyObject *object, PyObject *const *args,
     Py_RETURN_NONE;
 }
 
+/* Whether there are no keywords but `init` and perhaps `combine`, by an
+ * operator. */
+static bool is_simple_fold(const mpy_state *state, PyObject *names,
+                           PyObject *const *values, PyObject **init,
+                           PyObject **combine)
+{
+    Py_ssize_t count = names != NULL ? PyTuple_Size(names) : 0;
+    *init = NULL;
+    *combine = Py_None;
+    for (Py_ssize_t k = 0; k < count; k++) {
+        PyObject *name = PyTuple_GetItem(names, k);
+        if (name == state->name_init)
+            *init = values[k];
+        else if (name == state->name_combine)
+            *combine = values[k];
+        else
+            return false;
+    }
+    return *init != NULL && mpy_start_is_operator(*combine);
+}
+
+static PyObject *front_reduce(PyObject *object, PyObject *const *args,
+                              Py_ssize_t nargs, PyObject *names)
+{
+    mpy_front *self = (mpy_front *)object;
+    PyObject *init, *combine;
+    if (self->core == NULL || nargs < 1 ||
+        !is_runnable(self->core->state, args[0]) ||
+        !is_simple_fold(self->core->state, names, args + nargs, &init,
+                        &combine))
+        return call_slowly(object, "_reduce", args, nargs, names);
+    mpy_pool *core = (mpy_pool *)Py_NewRef((PyObject *)self->core);
+    PyObject *result =
+        mpy_start_reduce_over(core, args, nargs, init, combine, self->timeout);
+    Py_DECREF((PyObject *)core);
+    return result;
+}
+
 static const char map_doc[] =
     "map($self, /, kernel, *args, out=None, dtype=None, where=None, "
     "timeout=None, progress=False)\n--\n\n"
@@ -228,6 +266,41 @@ static const char run_doc[] =
     "LuaError, KernelTimeout, ValueError, TypeError\n"
     "    As in `map`. What was written until then stays.\n";
 
+static const char reduce_doc[] =
+    "reduce($self, /, kernel, *args, init, combine=None, axis=None, "
+    "timeout=None, progress=False)\n--\n\n"
+    "Fold arrays into accumulators.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "kernel : Kernel or str\n"
+    "    Called as ``acc = kernel(acc, x, y, ...)``; with several\n"
+    "    accumulators as ``a, b = kernel(a, b, x, y, ...)``.\n"
+    "*args : array or scalar\n"
+    "    As in `map`.\n"
+    "init : number or tuple of number\n"
+    "    Where each accumulator starts: the identity of `combine`.\n"
+    "combine : {\"+\", \"*\", \"min\", \"max\"}, Kernel or str, optional\n"
+    "    How the results of two parts become one: an operator, the same for\n"
+    "    all accumulators, or a function\n"
+    "    ``a, b = combine(a1, b1, a2, b2)``. Without it each fold is\n"
+    "    sequential.\n"
+    "axis : int or tuple of int, optional\n"
+    "    Which dimensions to fold; all by default.\n"
+    "timeout, progress\n"
+    "    As in `map`. A bar counts blocks of elements.\n"
+    "\n"
+    "Returns\n"
+    "-------\n"
+    "number or array, or a tuple of these\n"
+    "    A tuple where `init` is one. With `axis`, arrays of the shape that\n"
+    "    the other dimensions have, and of the dtype that `map` would give.\n"
+    "\n"
+    "Notes\n"
+    "-----\n"
+    "Elements are cut into blocks by their number alone and the results are\n"
+    "combined in a fixed order: the same bits for any number of workers.\n";
+
 static PyObject *front_core(PyObject *object, void *closure)
 {
     (void)closure;
@@ -252,6 +325,8 @@ static int front_set_core(PyObject *object, PyObject *value, void *closure)
 static PyMethodDef front_methods[] = {
     {"map", MPY_METHOD(front_map), METH_FASTCALL | METH_KEYWORDS, map_doc},
     {"run", MPY_METHOD(front_run), METH_FASTCALL | METH_KEYWORDS, run_doc},
+    {"reduce", MPY_METHOD(front_reduce), METH_FASTCALL | METH_KEYWORDS,
+     reduce_doc},
     {NULL, NULL, 0, NULL},
 };
 

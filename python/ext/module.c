@@ -152,7 +152,10 @@ static int module_exec(PyObject *module)
         return -1;
     state->attic = mpy_attic_new();
     state->name_out = PyUnicode_InternFromString("out");
-    if (state->attic == NULL || state->name_out == NULL)
+    state->name_init = PyUnicode_InternFromString("init");
+    state->name_combine = PyUnicode_InternFromString("combine");
+    if (state->attic == NULL || state->name_out == NULL ||
+        state->name_init == NULL || state->name_combine == NULL)
         return -1;
     /* Memory shows itself as a memoryview only. */
     state->block_type =
@@ -184,6 +187,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->numpy_empty);
     Py_VISIT(state->numpy_dtypes);
     Py_VISIT(state->name_out);
+    Py_VISIT(state->name_init);
+    Py_VISIT(state->name_combine);
     return 0;
 }
 
@@ -204,6 +209,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->numpy_empty);
     Py_CLEAR(state->numpy_dtypes);
     Py_CLEAR(state->name_out);
+    Py_CLEAR(state->name_init);
+    Py_CLEAR(state->name_combine);
     return 0;
 }
 

@@ -35,7 +35,8 @@ static int read_init(reduce_frame *frame, const mpy_operands *init)
     return 0;
 }
 
-static int read_combine(reduce_frame *frame, mpy_state *state, PyObject *object)
+/* NONE where it is no operator. */
+static mp_combine operator_of(PyObject *object)
 {
     static const struct {
         const char *name;
@@ -46,18 +47,20 @@ static int read_combine(reduce_frame *frame, mpy_state *state, PyObject *object)
         {"min", MP_COMBINE_MIN},
         {"max", MP_COMBINE_MAX},
     };
-    frame->spec.combine = MP_COMBINE_NONE;
-    if (object == Py_None)
-        return 0;
-    if (PyUnicode_Check(object)) {
-        for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-            if (PyUnicode_CompareWithASCIIString(object, operators[i].name) ==
-                0) {
-                frame->spec.combine = operators[i].combine;
-                return 0;
-            }
-        }
+    if (!PyUnicode_Check(object))
+        return MP_COMBINE_NONE;
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        if (PyUnicode_CompareWithASCIIString(object, operators[i].name) == 0)
+            return operators[i].combine;
     }
+    return MP_COMBINE_NONE;
+}
+
+static int read_combine(reduce_frame *frame, mpy_state *state, PyObject *object)
+{
+    frame->spec.combine = operator_of(object);
+    if (frame->spec.combine != MP_COMBINE_NONE || object == Py_None)
+        return 0;
     frame->spec.combine = MP_COMBINE_KERNEL;
     frame->spec.combine_kernel = mpy_kernel_of(state, object);
     return frame->spec.combine_kernel == NULL ? -1 : 0;
@@ -145,32 +148,63 @@ PyObject *mpy_start_reduce(PyObject *object, PyObject *const *args,
     return start_reduce(pool, &given, &l, args[6]);
 }
 
-/* reduce(kernel, args, init, combine, timeout): all of a reduction to numbers
- * in one call. */
+/* All of a reduction to numbers, of operands that are given back. */
+static PyObject *reduce_all(mpy_pool *pool, const reduce_given *given,
+                            double timeout)
+{
+    mpy_launching l = {.options.timeout = timeout};
+    mpy_use use;
+    PyObject *result = NULL;
+    if (given->inputs != NULL && given->init != NULL &&
+        mpy_pool_enter(pool, &use) == 0) {
+        mpy_job *job = (mpy_job *)start_reduce(pool, given, &l, NULL);
+        if (job != NULL)
+            result = mpy_job_finish_with(job);
+        mpy_pool_leave(pool, &use);
+    }
+    mpy_launch_drop(given->init);
+    mpy_launch_drop(given->inputs);
+    return result;
+}
+
+/* reduce(kernel, args, init, combine, timeout) */
 PyObject *mpy_start_reduce_now(PyObject *object, PyObject *const *args,
                                Py_ssize_t nargs)
 {
     mpy_pool *pool = (mpy_pool *)object;
-    mpy_launching l = {.known = false};
-    mpy_use use;
-    PyObject *result = NULL;
+    double timeout;
     if (mpy_launch_count(nargs, 5) < 0 ||
-        mpy_wait_seconds(args[4], &l.options.timeout) < 0)
+        mpy_wait_seconds(args[4], &timeout) < 0)
         return NULL;
     reduce_given given = {
         .kernel = args[0], .combine = args[3], .axes = Py_None};
     given.inputs = mpy_operands_from(pool->state, args[1], MPY_ROLE_INPUT);
     if (given.inputs != NULL)
         given.init = mpy_operands_from(pool->state, args[2], MPY_ROLE_INPUT);
-    if (given.init != NULL && mpy_pool_enter(pool, &use) == 0) {
-        mpy_job *job = (mpy_job *)start_reduce(pool, &given, &l, NULL);
-        if (job != NULL)
-            result = mpy_job_finish_with(job);
-        mpy_pool_leave(pool, &use);
-    }
-    mpy_launch_drop(given.init);
-    mpy_launch_drop(given.inputs);
-    return result;
+    return reduce_all(pool, &given, timeout);
+}
+
+PyObject *mpy_start_reduce_over(mpy_pool *pool, PyObject *const *args,
+                                Py_ssize_t nargs, PyObject *init,
+                                PyObject *combine, double timeout)
+{
+    reduce_given given = {
+        .kernel = args[0], .combine = combine, .axes = Py_None};
+    given.inputs =
+        mpy_operands_from_row(pool->state, args + 1, nargs - 1, MPY_ROLE_INPUT);
+    if (given.inputs != NULL)
+        given.init = mpy_operands_from(pool->state, init, MPY_ROLE_INPUT);
+    PyObject *values = reduce_all(pool, &given, timeout);
+    if (values == NULL || PyTuple_Check(init))
+        return values;
+    PyObject *value = Py_XNewRef(PyTuple_GetItem(values, 0));
+    Py_DECREF(values);
+    return value;
+}
+
+bool mpy_start_is_operator(PyObject *object)
+{
+    return object == Py_None || operator_of(object) != MP_COMBINE_NONE;
 }
 
 /* reduce_shape(kernel, inputs, init, combine, axes) */

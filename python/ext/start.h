@@ -31,6 +31,13 @@ PyObject *mpy_start_run_now(PyObject *pool, PyObject *const *args,
                             Py_ssize_t nargs);
 PyObject *mpy_start_run(PyObject *pool, PyObject *const *args,
                         Py_ssize_t nargs);
+/* pool.reduce(args[0], ..., init=init, combine=combine), for `nargs` arguments;
+ * None combines nothing, and all that is no operator is a kernel. */
+PyObject *mpy_start_reduce_over(mpy_pool *pool, PyObject *const *args,
+                                Py_ssize_t nargs, PyObject *init,
+                                PyObject *combine, double timeout);
+/* Whether `object` is an operator, or None. */
+bool mpy_start_is_operator(PyObject *object);
 PyObject *mpy_start_reduce_now(PyObject *pool, PyObject *const *args,
                                Py_ssize_t nargs);
 PyObject *mpy_start_reduce(PyObject *pool, PyObject *const *args,

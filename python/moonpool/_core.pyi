@@ -192,6 +192,16 @@ class Front:
         timeout: float | None = None,
         progress: Any = False,
     ) -> None: ...
+    def reduce(
+        self,
+        kernel: Kernel | str,
+        *args: Any,
+        init: Any,
+        combine: Kernel | str | None = None,
+        axis: int | tuple[int, ...] | None = None,
+        timeout: float | None = None,
+        progress: Any = False,
+    ) -> Any: ...
 
 def worker_count() -> tuple[int, str]: ...
 def pack(args: tuple[Any, ...], /) -> tuple[bytes, Operands]: ...

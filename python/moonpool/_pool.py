@@ -174,8 +174,8 @@ class Pool(_core.Front):
 
     # ---- calls ---------------------------------------------------------------
 
-    # map() and run() themselves are the base's: it does at once what is simple,
-    # and comes here with the rest.
+    # map(), run() and reduce() themselves are the base's: it does at once what is
+    # simple, and comes here with the rest.
     def _map(
         self,
         kernel: Kernel | str,
@@ -223,7 +223,7 @@ class Pool(_core.Front):
 
     _run.__qualname__ = "Pool.run"
 
-    def reduce(
+    def _reduce(
         self,
         kernel: Kernel | str,
         *args: Any,
@@ -233,37 +233,7 @@ class Pool(_core.Front):
         timeout: float | None = None,
         progress: Any = False,
     ) -> Any:
-        """Fold arrays into accumulators.
-
-        Parameters
-        ----------
-        kernel : Kernel or str
-            Called as ``acc = kernel(acc, x, y, ...)``; with several
-            accumulators as ``a, b = kernel(a, b, x, y, ...)``.
-        *args : array or scalar
-            As in `map`.
-        init : number or tuple of number
-            Where each accumulator starts: the identity of `combine`.
-        combine : {"+", "*", "min", "max"}, Kernel or str, optional
-            How the results of two parts become one: an operator, the same for
-            all accumulators, or a function ``a, b = combine(a1, b1, a2, b2)``.
-            Without it each fold is sequential.
-        axis : int or tuple of int, optional
-            Which dimensions to fold; all by default.
-        timeout, progress
-            As in `map`. A bar counts blocks of elements.
-
-        Returns
-        -------
-        number or array, or a tuple of these
-            A tuple where `init` is one. With `axis`, arrays of the shape that
-            the other dimensions have, and of the dtype that `map` would give.
-
-        Notes
-        -----
-        Elements are cut into blocks by their number alone and the results are
-        combined in a fixed order: the same bits for any number of workers.
-        """
+        """Do what `reduce` does where there is more to it."""
         kernel = as_kernel(kernel)
         core = self._core or self._open()
         if (
@@ -280,6 +250,8 @@ class Pool(_core.Front):
         call = self._call(core, timeout)
         steps = _steps.reduce_steps(call, kernel, args, init=init, combine=combine, axis=axis)
         return _drive(steps, open_bar(progress, kernel.name, "block"))
+
+    _reduce.__qualname__ = "Pool.reduce"
 
     def broadcast(self, fn: Kernel | str, *args: Any) -> list[Any]:
         """Call any Lua function once on every worker.

@@ -24,6 +24,38 @@ class TestWhole:
         assert result == 4999950000
         assert type(result) is int
 
+    def test_ways_to_call(self, pool):
+        x, kernel = np.arange(1000.0), moonpool.kernel(SUM)
+        named = {"".join(("in", "it")): 0.0, "".join(("com", "bine")): "+"}
+        results = [
+            pool.reduce(SUM, x, init=0.0, combine="+"),
+            pool.reduce(kernel, x, init=0.0, combine="+"),
+            pool.reduce(kernel, x, combine="+", init=0.0),
+            pool.reduce(kernel, x, **named),
+            pool.reduce(kernel, x, init=0.0, combine="+", timeout=60),
+            pool.reduce(kernel, x, init=0.0, combine="+", axis=None, progress=False),
+            *pool.reduce(kernel, x, init=(0.0,), combine="+"),
+            pool.reduce(kernel, x, init=0.0),
+            pool.reduce(kernel, x, init=0.0, combine=None),
+            pool.reduce(kernel, x, init=0.0, combine="function(a, b) return a + b end"),
+        ]
+        assert results == [499500.0] * len(results)
+
+    def test_refused(self, pool):
+        kernel = moonpool.kernel(SUM)
+        with pytest.raises(TypeError, match=r"Pool\.reduce\(\) missing 1 required .*'init'"):
+            pool.reduce(kernel, [1.0], combine="+")
+        with pytest.raises(TypeError, match="unexpected keyword argument 'initial'"):
+            pool.reduce(kernel, [1.0], initial=0.0)
+        with pytest.raises(TypeError, match="init must be a number"):
+            pool.reduce(kernel, [1.0], init="0", combine="+")
+        with pytest.raises(ValueError, match="combine must be one of"):
+            pool.reduce(kernel, [1.0], init=0.0, combine="-")
+        with pytest.raises(TypeError, match="needs an array"):
+            pool.reduce(kernel, init=0.0, combine="+")
+        with pytest.raises(TypeError, match="cannot be passed to a kernel"):
+            pool.reduce(kernel, object(), init=0.0, combine="+")
+
     @pytest.mark.parametrize(
         ("combine", "init", "kernel", "wanted"),
         [
