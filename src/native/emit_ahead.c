@@ -132,8 +132,9 @@ static int least_items(const mp_spec *spec, int length)
 }
 
 /* Those that come after the strip's own, and belong to a strip to come. */
-static void fetch_pages(mp_emit *e, int operand, int bytes, int size)
+static void fetch_pages(mp_emit *e, int operand, int size, int length)
 {
+    int bytes = length * size;
     const char *offset = mp__emit_let(e, "mul i64 %%start, %d", size);
     offset = mp__emit_let(e, "add i64 %s, %d", offset, distance(bytes));
     const char *from = mp__emit_let(e, "getelementptr i8, ptr %%at%d, i64 %s",
@@ -157,9 +158,9 @@ void mp__emit_fetch_pages(mp_emit *e, int length)
     mp__emit_label(e, "ahead");
     for (int k = 0; k < e->spec->nparams; k++) {
         const mp_param *p = &e->spec->params[k];
-        int size = mp_dtype_size(p->dtype);
         if (is_packed(p))
-            fetch_pages(e, mp__emit_operand(e, k), length * size, size);
+            fetch_pages(e, mp__emit_operand(e, k), mp_dtype_size(p->dtype),
+                        length);
     }
     mp__emit_jump(e, "fetched");
     mp__emit_label(e, "fetched");

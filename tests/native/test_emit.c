@@ -464,6 +464,7 @@ static void test_fetching_pages(void **state)
     check_pages("function(x) for i = 1, 9 do x = x * x end return x end",
                 "f8 -> f8", 8, 0);
     /* What is the same for all items, and what a run reads. */
+    check_pages("function(x, y) return x + y end", "f8 =f -> f8", 8, 16);
     check_pages("function(x, y) return x + y end", "=f =f -> f8", 8, 0);
     check_pages("function(i, a, b) b[i] = a[i] end", "# [f8] [f8]", 8, 0);
 }
