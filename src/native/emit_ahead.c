@@ -114,8 +114,8 @@ static bool is_packed(const mp_param *param)
     return param->kind == MP_PARAM_ELEMENT && param->layout == MP_LAYOUT_PACKED;
 }
 
-/* A row of fewer items, in strips of `length`, has ended before it pays; 0:
- * nothing is packed. */
+/* A row of fewer items, in strips of `length`, ends before what would be asked
+ * for; 0: nothing is packed. */
 static int least_items(const mp_spec *spec, int length)
 {
     int least = 0;
@@ -131,7 +131,8 @@ static int least_items(const mp_spec *spec, int length)
     return least;
 }
 
-/* Those that come after the strip's own, and belong to a strip to come. */
+/* As many pages as a strip has, from so far behind its beginning on that none
+ * of them is its own. */
 static void fetch_pages(mp_emit *e, int operand, int size, int length)
 {
     int bytes = length * size;
