@@ -167,15 +167,17 @@ static mp_kind kind_of(mp_dtype dtype)
     return dtype < MP_FLOAT16 ? MP_KIND_INT : MP_KIND_FLOAT;
 }
 
-/* Reads "ed", "ad2", "vq" or, of an accumulator, "cd". */
+/* Reads "ed", "ad2", "vq" or, of an accumulator, "cd"; "Ed" and "Ad2" are in
+ * the other byte order. */
 static int read_type(showing *s, const char *text)
 {
     mp_arg *arg = &s->args[s->nargs];
     mp_view *view = &s->views[s->nargs];
     mp_dtype dtype;
     size_t size = strlen(text);
-    int ndim = size == 3 && text[0] == 'a' ? text[2] - '0' : 0;
-    if (size < 2 || size > 3 || (size == 3) != (text[0] == 'a') ||
+    bool array = text[0] == 'a' || text[0] == 'A';
+    int ndim = size == 3 && array ? text[2] - '0' : 0;
+    if (size < 2 || size > 3 || (size == 3) != array ||
         find_dtype(text[1], &dtype) < 0 || ndim < 0 || ndim > 9) {
         PyErr_Format(PyExc_ValueError, "%s is no type", text);
         return -1;
@@ -196,6 +198,7 @@ static int read_type(showing *s, const char *text)
         PyErr_SetString(PyExc_ValueError, err.message);
         return -1;
     }
+    view->swapped = text[0] == 'A' || text[0] == 'E';
     arg->view = view;
     return 0;
 }

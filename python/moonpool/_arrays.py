@@ -33,6 +33,7 @@ NAMES = {
 _CODES = {code: name for name, code in NAMES.items()}
 _TYPES = {bool: "?", int: "q", float: "d"}
 _ORDERS = {"=", "|", "<" if sys.byteorder == "little" else ">"}
+_OTHER_ORDERS = {"!", ">"} if sys.byteorder == "little" else {"<"}
 
 # As the array interface spells them: kind, then bytes.
 _SPELLINGS = {"b1": "?"} | {
@@ -120,22 +121,32 @@ def _numpy_dtype(np: Any, dtype: Any) -> Any:
     return found
 
 
-def dtype_code(dtype: Any) -> str:
-    """Return the character of a dtype; NumPy is asked only where it is there."""
+def element_code(dtype: Any) -> tuple[str, bool]:
+    """Return the character of a dtype, and whether it is in the other byte order.
+
+    NumPy is asked only where it is there.
+    """
     if isinstance(dtype, type) and dtype in _TYPES:
-        return _TYPES[dtype]
+        return _TYPES[dtype], False
     np = sys.modules.get("numpy")
     if np is not None:
         found = _numpy_dtype(np, dtype)
-        if not found.isnative:
-            raise TypeError(f"dtype {dtype!r} is in the other byte order: a memoryview has none")
-        return NAMES[found.name]
+        return NAMES[found.name], not found.isnative
     if not isinstance(dtype, str):
         raise _refusal(dtype)
-    name = dtype[1:] if dtype[:1] in _ORDERS else dtype
+    other = dtype[:1] in _OTHER_ORDERS
+    name = dtype[1:] if other or dtype[:1] in _ORDERS else dtype
     code = NAMES.get(dtype) or _SPELLINGS.get(name) or name
     if code not in _CODES:
         raise _refusal(dtype)
+    return code, other and struct.calcsize(code) > 1
+
+
+def dtype_code(dtype: Any) -> str:
+    """Return the character of a dtype in this machine's byte order."""
+    code, swapped = element_code(dtype)
+    if swapped:
+        raise TypeError(f"dtype {dtype!r} is in the other byte order: a memoryview has none")
     return code
 
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moonpool import _cache, _core, _llvm, _tier
-from moonpool._arrays import dtype_code
+from moonpool._arrays import dtype_code, element_code
 from moonpool._errors import PerformanceWarning
 
 if TYPE_CHECKING:
@@ -229,9 +229,9 @@ def show(
     if kernel.signature is not None:
         ndim = 0
     elif ndim is None:
-        ndim = 1 if any(code[0] == "a" for code in codes) else 0
+        ndim = 1 if any(code[0] in "aA" for code in codes) else 0
     if ndim:
-        codes = tuple(code if code[0] != "e" else f"v{_kind(code[1])}" for code in codes)
+        codes = tuple(f"v{_kind(code[1])}" if code[0] in "eE" else code for code in codes)
     return _core.show(kernel, codes, ndim, isa or _tier.isa(), stage, False)
 
 
@@ -256,15 +256,23 @@ def _kind(code: str) -> str:
 
 
 def _type_code(one: Any) -> str:
-    """Return "ed" for an element, "vd" for a scalar, "ad2" for an array."""
+    """Return "ed" for an element, "vd" for a scalar, "ad2" for an array.
+
+    "Ed" and "Ad2" are those in the other byte order.
+    """
     if isinstance(one, type) and one in _VALUES:
         return _VALUES[one]
     if isinstance(one, str) and one.endswith("]"):
         name, _, dims = one[:-1].partition("[")
         if set(dims) <= {":", ",", " "} and dims.count(":") == dims.count(",") + 1:
-            return f"a{dtype_code(name)}{dims.count(':')}"
+            return f"{_element('a', name)}{dims.count(':')}"
         raise ValueError(f"{one!r} is no type of an array: write 'f8[:]' or 'f8[:, :]'")
-    return f"e{dtype_code(one)}"
+    return _element("e", one)
+
+
+def _element(form: str, dtype: Any) -> str:
+    code, swapped = element_code(dtype)
+    return f"{form.upper() if swapped else form}{code}"
 
 
 def describe(kernel: _core.Kernel, refusal: Refusal) -> str:

@@ -31,7 +31,7 @@ def test_spellings_without_numpy(run_python):
                     kernel = f"function(x) return {{value}} end"
                     got = pool.map(kernel, array.array("d", [0]), dtype=order + name)
                     print(name, got.format, got.itemsize)
-            texts = [">f4", "f16", "x", "", "<", "<<f4", "c16", "float128"]
+            texts = ["f16", "x", "", "<", "<<f4", ">", ">>f4", "c16", "float128"]
             for bad in (*texts, ["f4"], {{}}, 3, b"f4"):
                 try:
                     pool.map("function(x) return x end", array.array("d", [0]), dtype=bad)
@@ -39,6 +39,12 @@ def test_spellings_without_numpy(run_python):
                     assert "is not supported: give one of bool, int8" in str(error), error
                 else:
                     raise AssertionError(bad)
+            try:
+                pool.map("function(x) return x end", array.array("d", [0]), dtype=">f4")
+            except TypeError as error:
+                assert "the other byte order" in str(error), error
+            else:
+                raise AssertionError(">f4")
         assert "numpy" not in sys.modules
     """)
     lines = [line.split() for line in printed.splitlines()]

@@ -20,6 +20,7 @@ def test_native():
     assert kernel.native(float, "i4")
     assert not moonpool.kernel(STRING).native("f8")
     assert kernel.native("f2", "f8")
+    assert kernel.native(">f8", np.dtype(">i2"))
     run = moonpool.kernel("function(i, j, a) a[i][j] = i end")
     assert run.native("f8[:, :]", ndim=2)
     assert moonpool.kernel("function(i, a, s) a[i] = s end").native("f4[:]", float)
@@ -31,9 +32,24 @@ def test_explain():
     assert "an element of float64, packed" in text
     for line in SOURCE.splitlines():
         assert line in text
+    text = moonpool.kernel(SOURCE).explain(">f8", "f8")
+    assert "in the other byte order" in text
     text = moonpool.kernel(STRING, name="text").explain(np.float32)
     assert text.startswith("kernel 'text'(float32) runs interpreted: ")
     assert "\n    2 |   local s = 'a' .. x\n      |                 ^\n" in text
+
+
+def test_explain_without_numpy(run_python):
+    run_python(
+        f"""
+        import sys
+        import moonpool
+        kernel = moonpool.kernel({SOURCE!r})
+        assert "in the other byte order" in kernel.explain(">f4", "f8")
+        assert "in the other byte order" not in kernel.explain(">i1", "<f8")
+        assert "numpy" not in sys.modules
+        """
+    )
 
 
 def test_reductions():
