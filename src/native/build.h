@@ -57,9 +57,10 @@ typedef struct mp_raise {
 
 /* An upvalue of a function that is made in the kernel. */
 typedef struct mp_capture {
-    mp_node *node; /* its value then */
+    mp_node *node; /* its value then; of a cell, the table */
     /* The local that it is, where that may change later: */
     const struct mp_activation *owner; /* or NULL */
+    const mp_cell *cell;               /* where a function may assign it */
     int reg;
     int end; /* of its scope */
 } mp_capture;
@@ -70,7 +71,8 @@ typedef struct mp_activation {
     const mp_proto *proto;
     const mp_capture *captured; /* NULL: the upvalues are the closure's */
     const mp_cfg *cfg;
-    mp_flow *flows; /* parallel to cfg->blocks */
+    mp_node **cells; /* parallel to cfg->cells: tables */
+    mp_flow *flows;  /* parallel to cfg->blocks */
     int pc;
     mp_node **regs; /* now; NULL: nothing that may be read */
     int top;        /* past the last of an open number of values */
@@ -173,7 +175,8 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name);
 
 /* ---- build_table.c: tables made in the kernel --------------------------- */
 
-void mp__build_new_table(mp_builder *b, mp_activation *act, int a);
+/* A REF of a new one. */
+mp_node *mp__build_own(mp_builder *b);
 /* A SETLIST: the items of a constructor. */
 void mp__build_items(mp_builder *b, mp_activation *act, uint32_t code);
 mp_node *mp__build_table_load(mp_builder *b, mp_node *table, mp_node *key,
@@ -181,6 +184,31 @@ mp_node *mp__build_table_load(mp_builder *b, mp_node *table, mp_node *key,
 void mp__build_table_store(mp_builder *b, mp_node *table, mp_node *key,
                            mp_node *value, const char *name);
 mp_node *mp__build_table_length(mp_builder *b, mp_node *table);
+
+/* ---- build_cell.c: locals that functions within assign ------------------ */
+
+/* Makes the cells of an activation that has its arguments. */
+void mp__build_make_cells(mp_builder *b, mp_activation *act);
+
+/* What has been put into a register, or into those that the instruction at
+ * `pc` always writes, is what their cells hold now. */
+void mp__build_assigned(mp_builder *b, const mp_activation *act, int reg);
+void mp__build_assigned_at(mp_builder *b, const mp_activation *act, int pc);
+/* Whether mp__build_assigned() of a register would do anything. */
+bool mp__build_has_cell(const mp_activation *act, int reg);
+
+/* What a register holds at act->pc, or NULL where it is no cell. */
+mp_node *mp__build_read_cell(mp_builder *b, const mp_activation *act, int reg);
+
+/* Captures the local in a register at an instruction, where it is a cell. */
+bool mp__build_capture_cell(const mp_activation *act, int reg, int pc,
+                            mp_capture *capture);
+/* What one holds that `act`, or whoever has made its function, has
+ * captured. */
+mp_node *mp__build_captured_cell(mp_builder *b, const mp_activation *act,
+                                 const mp_capture *capture);
+void mp__build_set_upvalue(mp_builder *b, const mp_activation *act, int index,
+                           mp_node *value);
 
 /* ---- build_shared.c: what belongs to the setup -------------------------- */
 

@@ -20,6 +20,8 @@ mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index)
         return mp__build_constant(b, act->closure->upvalues[index]);
     const mp_capture *capture = &act->captured[index];
     const mp_activation *owner = capture->owner;
+    if (capture->cell != NULL)
+        return mp__build_captured_cell(b, act, capture);
     if (owner == NULL)
         return capture->node;
     if (!is_running(act, owner) || owner->pc >= capture->end ||
@@ -90,6 +92,7 @@ mp_node **mp__build_inline(mp_builder *b, mp_activation *caller,
     act->flows =
         mp__unit_alloc(b->unit, (size_t)act->cfg->nblocks * sizeof *act->flows);
     pass_arguments(b, act, nargs, args);
+    mp__build_make_cells(b, act);
     act->raises = b->nraises;
     int run = b->run;
     b->depth++;
@@ -211,6 +214,9 @@ _Noreturn static void refuse_callee(mp_builder *b, const mp_node *callee,
                         "call each function where it is "
                         "chosen",
                         "%s is not the same function on all ways here", name);
+    if (callee->op == MP_OP_TLOAD)
+        mp__unit_refuse(b->unit, b->line, "give the function as an argument",
+                        "which function %s is, is not known here", name);
     if (constant == NULL || constant->kind != MP_CONST_OPAQUE)
         mp__unit_refuse(b->unit, b->line, NULL,
                         "%s is %s: calling it raises an error", name,
@@ -304,6 +310,8 @@ static mp_capture capture_local(mp_builder *b, const mp_activation *act,
                                 int reg, bool own, mp_node *ref)
 {
     mp_capture capture = {.reg = reg};
+    if (mp__build_capture_cell(act, reg, act->pc + own, &capture))
+        return capture;
     capture.node = own ? ref : mp__build_register(b, act, reg);
     capture.end = mp__registers_scope(act->proto, reg, act->pc + own);
     if (may_change(act->proto, reg, act->pc, capture.end))

@@ -4,6 +4,9 @@
 
 mp_node *mp__build_register(mp_builder *b, const mp_activation *act, int reg)
 {
+    mp_node *cell = mp__build_read_cell(b, act, reg);
+    if (cell != NULL)
+        return cell;
     mp_node *node = act->regs[reg];
     if (node == NULL)
         mp__unit_refuse(b->unit, b->line, NULL,
@@ -185,7 +188,7 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
         get_method(b, act, code);
         break;
     case MP_OPCODE_NEWTABLE:
-        mp__build_new_table(b, act, a);
+        regs[a] = mp__build_own(b);
         break;
     case MP_OPCODE_SETLIST:
         mp__build_items(b, act, code);
@@ -253,11 +256,9 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
     case MP_OPCODE_JMP:
         break;
     case MP_OPCODE_SETUPVAL:
-        mp__unit_refuse(b->unit, b->line,
-                        "return the value, or write it to an array",
-                        "%s is written, which is a local of the function "
-                        "around",
-                        mp__build_upvalue_name(b, act, mp_code_b(code)));
+        mp__build_set_upvalue(b, act, mp_code_b(code),
+                              mp__build_register(b, act, a));
+        break;
     case MP_OPCODE_CONCAT:
         refuse(b, "move the string out of the kernel", "strings are");
     case MP_OPCODE_TFORCALL:

@@ -192,12 +192,38 @@ static void end_with_test(mp_builder *b, mp_activation *act,
         const mp_cfg_block *yes = &act->cfg->blocks[nexts[0]];
         int a = mp_code_a(act->proto->code[yes->start]);
         act->regs[a] = jumps ? cond : mp__build_not(b, cond);
+        mp__build_assigned(b, act, a);
         jump(b, act, yes->nexts[0]);
     } else if (jumps) {
         branch(b, act, cond, nexts[0], act->regs, nexts[1]);
     } else {
         branch(b, act, cond, nexts[1], act->regs, nexts[0]);
     }
+}
+
+/* Leads to block `no` where the condition is not `jumps`, and else assigns to
+ * a cell, in a block of its own. */
+static void assign_cell(mp_builder *b, mp_activation *act,
+                        const mp_cfg_block *block, mp_node *cond, bool jumps,
+                        mp_node **assigned, int reg)
+{
+    int no = block->nexts[1];
+    mp_block *way = b->at;
+    if (cond->op == MP_OP_CONST && cond->as.b != jumps) {
+        jump(b, act, no);
+        return;
+    }
+    if (cond->op != MP_OP_CONST) {
+        way = mp__ir_block(b->func, b->line);
+        mp_block *other = block_of(b, act, no);
+        mp__ir_branch(b->func, b->at, cond, jumps ? way : other,
+                      jumps ? other : way);
+        add_edge(b, act, no, (mp_edge){b->at, act->regs, false});
+    }
+    b->at = way;
+    act->regs = assigned;
+    mp__build_assigned(b, act, reg);
+    jump(b, act, block->nexts[0]);
 }
 
 /* It assigns where it jumps only. */
@@ -208,6 +234,11 @@ static void end_with_testset(mp_builder *b, mp_activation *act,
     mp_node *cond = mp__build_truth(b, value);
     mp_node **assigned = copy_registers(b, act);
     assigned[mp_code_a(code)] = value;
+    if (mp__build_has_cell(act, mp_code_a(code))) {
+        assign_cell(b, act, block, cond, mp_code_c(code) != 0, assigned,
+                    mp_code_a(code));
+        return;
+    }
     if (mp_code_c(code) != 0) {
         branch(b, act, cond, block->nexts[0], assigned, block->nexts[1]);
         return;
@@ -256,6 +287,7 @@ static void end_with_forloop(mp_builder *b, mp_activation *act, uint32_t code,
     mp_node *cond = mp__ir_add(b->func, b->at, MP_OP_FOR_TEST, b->line, 3,
                                index, limit, step);
     act->regs[a] = act->regs[a + 3] = index;
+    mp__build_assigned(b, act, a + 3);
     branch(b, act, cond, nexts[0], act->regs, nexts[1]);
 }
 
@@ -295,6 +327,7 @@ static void end_block(mp_builder *b, mp_activation *act,
         end_with_return(b, act, code);
     } else {
         mp__build_instruction(b, act);
+        mp__build_assigned_at(b, act, act->pc);
         if (!b->dead)
             jump(b, act, block->nexts[0]);
     }
@@ -315,7 +348,9 @@ static void build_block(mp_builder *b, mp_activation *act,
     b->dead = false;
     for (act->pc = block->start; act->pc < block->end - 1; act->pc++) {
         step(b, act);
+        int pc = act->pc;
         mp__build_instruction(b, act);
+        mp__build_assigned_at(b, act, pc);
         if (b->dead)
             return;
     }

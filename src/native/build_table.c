@@ -30,11 +30,11 @@ static mp_own *make_own(mp_builder *b)
     return own;
 }
 
-void mp__build_new_table(mp_builder *b, mp_activation *act, int a)
+mp_node *mp__build_own(mp_builder *b)
 {
     mp_node *ref = mp__ir_node(b->func, MP_OP_REF, b->line, 0, NULL);
     ref->as.constant = &make_own(b)->constant;
-    act->regs[a] = mp__ir_append(b->at, ref);
+    return mp__ir_append(b->at, ref);
 }
 
 /* ---- keys --------------------------------------------------------------- */

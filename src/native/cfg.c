@@ -331,6 +331,7 @@ mp_cfg *mp__cfg_make(mp_unit *unit, const mp_proto *proto)
     find_loops(&b);
     find_captured(b.cfg);
     find_live(b.cfg);
+    b.cfg->cells = mp__cells_find(unit, proto);
     return b.cfg;
 }
 

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "native/cells.h"
 #include "native/registers.h"
 
 typedef struct mp_cfg_block {
@@ -32,6 +33,7 @@ typedef struct mp_cfg {
     const mp_proto *proto;
     int nblocks;          /* those that can be reached */
     mp_cfg_block *blocks; /* in reverse post-order; the first is the entry */
+    mp_cells cells;
 } mp_cfg;
 
 /* Refuses loops that are entered in more than one place. */

@@ -281,7 +281,7 @@ mp_proto *mp__proto_read(mp_unit *unit, const char *dump, size_t size)
     return proto;
 }
 
-const char *mp__proto_local(const mp_proto *proto, int reg, int pc)
+const mp_local *mp__proto_find_local(const mp_proto *proto, int reg, int pc)
 {
     /* Those that live are in registers from 0, in their order. */
     for (int i = 0; i < proto->nlocals; i++) {
@@ -289,7 +289,13 @@ const char *mp__proto_local(const mp_proto *proto, int reg, int pc)
         if (local->start > pc)
             return NULL;
         if (pc < local->end && reg-- == 0)
-            return local->name;
+            return local;
     }
     return NULL;
+}
+
+const char *mp__proto_local(const mp_proto *proto, int reg, int pc)
+{
+    const mp_local *local = mp__proto_find_local(proto, reg, pc);
+    return local != NULL ? local->name : NULL;
 }

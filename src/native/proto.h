@@ -52,7 +52,8 @@ static inline int mp_proto_line(const mp_proto *proto, int pc)
     return proto->lines != NULL ? proto->lines[pc] : 0;
 }
 
-/* The name of the local variable in a register at an instruction, or NULL. */
+/* The local variable in a register at an instruction, or its name; or NULL. */
+const mp_local *mp__proto_find_local(const mp_proto *proto, int reg, int pc);
 const char *mp__proto_local(const mp_proto *proto, int reg, int pc);
 
 #endif

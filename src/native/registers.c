@@ -214,13 +214,6 @@ void mp__registers_written(const mp_proto *proto, int pc, bool always,
 
 int mp__registers_scope(const mp_proto *proto, int reg, int pc)
 {
-    /* Those that live are in registers from 0, in their order. */
-    for (int k = 0; k < proto->nlocals; k++) {
-        const mp_local *local = &proto->locals[k];
-        if (local->start > pc)
-            break;
-        if (pc < local->end && reg-- == 0)
-            return local->end;
-    }
-    return proto->ncode;
+    const mp_local *local = mp__proto_find_local(proto, reg, pc);
+    return local != NULL ? local->end : proto->ncode;
 }

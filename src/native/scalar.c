@@ -406,6 +406,38 @@ static void replace_gone(scalar *s)
         mp__ir_remove(s->gone[k]);
 }
 
+/* ---- what is no number -------------------------------------------------- */
+
+static bool takes_object(mp_op op)
+{
+    return op == MP_OP_LEN || op == MP_OP_SIZE || op == MP_OP_ROW ||
+           op == MP_OP_LOAD || op == MP_OP_STORE || op == MP_OP_ITEM ||
+           op == MP_OP_TLOAD || op == MP_OP_TSTORE || op == MP_OP_TGROW;
+}
+
+static void check_number(const mp_func *func, const mp_node *node, int line)
+{
+    if (node != NULL &&
+        (node->type == MP_TYPE_REF || node->type == MP_TYPE_ARRAY))
+        mp__unit_refuse(func->unit, line, "let functions assign numbers only",
+                        "a local that a function assigns is %s",
+                        mp__build_what(node));
+}
+
+/* Whatever a cell holds may have become an argument. */
+static void check_objects(const mp_func *func)
+{
+    for (int k = 0; k < func->norder; k++) {
+        const mp_block *block = func->order[k];
+        for (const mp_node *node = block->first; node != NULL;
+             node = node->next) {
+            for (int i = takes_object(node->op); i < node->nargs; i++)
+                check_number(func, node->args[i], node->line);
+        }
+        check_number(func, block->cond, block->line);
+    }
+}
+
 void mp__scalar_run(mp_func *func)
 {
     scalar s = {.func = func, .values = mp__values_new(func)};
@@ -424,4 +456,5 @@ void mp__scalar_run(mp_func *func)
     replace_gone(&s);
     mp__scalar_lengths(func, s.ngrowths, s.growths);
     mp__build_prune(func);
+    check_objects(func);
 }

@@ -82,14 +82,25 @@ class _Table:
         return not self.fields and not self.rows
 
 
+@dataclass(frozen=True)
+class _Function:
+    """A function made in the kernel, with a result of a kind."""
+
+    name: str
+    kind: str
+    params: tuple[str, ...]  # their kinds
+
+
 class _Writer:
     """Writes the body of a function, with the types of its variables known."""
 
-    def __init__(self, rng: random.Random, arrays: list[str], tabular: bool = False) -> None:
+    def __init__(self, rng: random.Random, arrays: list[str]) -> None:
         self.rng = rng
         self.arrays = arrays  # float64, to read in `run`
-        self.tabular = tabular  # whether it makes tables
+        self.tabular = False  # whether it makes tables
+        self.functional = False  # and functions, which assign what is around them
         self.tables: list[list[_Table]] = [[]]
+        self.functions: list[list[_Function]] = [[]]
         self.scopes: list[list[tuple[str, str, bool]]] = [[]]
         self.lines: list[str] = []
         self.names = 0
@@ -120,6 +131,10 @@ class _Writer:
             item = self.item(kind, depth)
             if item is not None:
                 return item
+        if self.functional and depth > 0 and self.rng.random() < 0.25:
+            call = self.call(kind)
+            if call is not None:
+                return call
         return {"int": self.int_, "float": self.float_, "bool": self.bool_}[kind](depth)
 
     def int_(self, depth: int) -> str:
@@ -270,6 +285,34 @@ class _Writer:
         else:
             self.put(f"{name}{self.index(table)} = {value}")
 
+    # ---- functions
+
+    def call(self, kind: str) -> str | None:
+        found = [f for scope in self.functions for f in scope if f.kind == kind]
+        if not found:
+            return None
+        function = self.rng.choice(found)
+        args = [self.expression(kind, 1) for kind in function.params]
+        return f"{function.name}({', '.join(args)})"
+
+    def new_function(self) -> None:
+        rng = self.rng
+        self.names += 1
+        kinds = [rng.choice(("int", "float", "bool")) for _ in range(rng.randint(0, 2))]
+        function = _Function(f"g{self.names}", rng.choice(("int", "float")), tuple(kinds))
+        self.scopes.append([])
+        params = [self.declare(kind) for kind in kinds]
+        self.put(f"local function {function.name}({', '.join(params)})")
+        self.assign()
+        self.block(rng.randint(0, 2))
+        self.assign()
+        self.put(f"return {self.expression(function.kind, 2)}")
+        self.scopes.pop()
+        self.put("end")
+        self.functions[-1].append(function)
+        call = self.call(function.kind)
+        self.put(f"local {self.declare(function.kind)} = {call}")
+
     # ---- statements
 
     def put(self, text: str) -> None:
@@ -278,17 +321,22 @@ class _Writer:
     def block(self, count: int) -> None:
         self.scopes.append([])
         self.tables.append([])
+        self.functions.append([])
         for _ in range(count):
             if self.budget > 0:
                 self.statement()
         self.scopes.pop()
         self.tables.pop()
+        self.functions.pop()
 
     def statement(self) -> None:
         self.budget -= 1
         rng = self.rng
         if self.tabular and rng.random() < 0.4:
             self.change_table()
+            return
+        if self.functional and len(self.scopes) < 4 and rng.random() < 0.3:
+            self.new_function()
             return
         pick = rng.randrange(10)
         if rng.random() < 0.02:
@@ -444,14 +492,17 @@ def make(seed: int) -> Case:
     return _run(rng, seed) if rng.random() < 0.4 else _map(rng, seed)
 
 
-def _is_tabular(seed: int) -> bool:
-    """Whether a seed's kernel makes tables; others are what they always were."""
-    return random.Random(seed + 1).random() < 0.4
+def _writer(rng: random.Random, arrays: list[str], seed: int) -> _Writer:
+    """Return one for a seed; kernels without tables and functions are what they always were."""
+    writer = _Writer(rng, arrays)
+    writer.tabular = random.Random(seed + 1).random() < 0.4
+    writer.functional = random.Random(seed + 2).random() < 0.25
+    return writer
 
 
 def _map(rng: random.Random, seed: int) -> Case:
     size = rng.choice(SIZES)
-    writer = _Writer(rng, [], _is_tabular(seed))
+    writer = _writer(rng, [], seed)
     params: list[str] = []
     args: list[Any] = []
     for _ in range(rng.randint(1, 3)):
@@ -483,7 +534,7 @@ def _kind_of(value: Any) -> str:
 def _run(rng: random.Random, seed: int) -> Case:
     size = rng.choice(SIZES)
     flat = rng.random() < 0.6
-    writer = _Writer(rng, ["a", "b"], _is_tabular(seed))
+    writer = _writer(rng, ["a", "b"], seed)
     indices = ["i"] if flat else ["i", "j"]
     for name in indices:
         writer.scopes[0].append((name, "int", False))
