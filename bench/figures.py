@@ -102,7 +102,7 @@ def speedup(rounds: int = 300, steps: int = 4000) -> Iterator[Figure]:
     with (
         moonpool.Pool(1, native="off") as one,
         moonpool.Pool(2, native="off") as two,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(1) as threads,
     ):
         pairs = [
             bare_threads(threads),

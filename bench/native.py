@@ -275,7 +275,7 @@ def speedup(effort: Effort) -> Iterator[Figure]:
     with (
         moonpool.Pool(1, native="require") as one,
         moonpool.Pool(2, native="require") as two,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(1) as threads,
     ):
         for kernel in COMPUTE_BOUND:
             data = kernel.data(NATIVE[kernel] * effort.scale * PART)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     Body = Callable[[], object]
 
+# Two bare threads that gain as much have a CPU each, and how often as many rounds as
+# were asked for that may be waited for.
+FREE = 1.9
+TRIES = 4
+
 
 def least(bodies: Sequence[Body], rounds: int) -> list[float]:
     """Return the least seconds of each body: one of many times finds the machine idle."""
@@ -25,11 +30,19 @@ def gains(pairs: Sequence[tuple[Body, Body]], rounds: int) -> list[float]:
     """Return how much less the second of each pair takes, all in turns.
 
     Each runs twice in a row: the first time its threads may be asleep, and the
-    caches hold what the one before it has left.
+    caches hold what the one before it has left. All goes on, up to `TRIES` times as
+    long, until the first pair has found the machine free: that of `bare_threads`.
     """
-    best = least([body for pair in pairs for body in pair for _ in range(2)], rounds)
-    times = [min(best[k : k + 2]) for k in range(0, len(best), 2)]
-    return [one / two for one, two in zip(times[::2], times[1::2], strict=True)]
+    bodies = [body for pair in pairs for body in pair for _ in range(2)]
+    best = [float("inf")] * len(bodies)
+    found = [0.0] * len(pairs)
+    for _ in range(TRIES):
+        best = [min(two) for two in zip(best, least(bodies, rounds), strict=True)]
+        times = [min(best[k : k + 2]) for k in range(0, len(best), 2)]
+        found = [one / two for one, two in zip(times[::2], times[1::2], strict=True)]
+        if found[0] >= FREE:
+            break
+    return found
 
 
 def seconds(body: Body) -> float:
@@ -40,20 +53,22 @@ def seconds(body: Body) -> float:
 
 
 def bare_threads(threads: ThreadPoolExecutor) -> tuple[Body, Body]:
-    """Return the same hashing twice by this thread, and by two without the GIL.
+    """Return the same hashing twice by this thread, and once by it and another.
 
-    No pool can gain more by its second worker than the machine gives to these.
+    Neither needs the GIL. What they gain is what the machine has to give just then,
+    but for the time that it takes to wake a thread.
     """
 
     def hash_() -> None:
-        hashlib.pbkdf2_hmac("sha256", b"moon", b"pool", 12_000)
+        hashlib.pbkdf2_hmac("sha256", b"moon", b"pool", 24_000)
 
     def one() -> None:
         hash_()
         hash_()
 
     def two() -> None:
-        for future in [threads.submit(hash_) for _ in range(2)]:
-            future.result()
+        other = threads.submit(hash_)
+        hash_()
+        other.result()
 
     return one, two
