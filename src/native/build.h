@@ -220,6 +220,9 @@ bool mp__build_is_shared(const mp_builder *b, const void *thing);
 
 /* ---- build_call.c: calls and functions ---------------------------------- */
 
+/* Whether `owner` is the running activation or one of its callers. */
+bool mp__build_is_running(const mp_activation *act, const mp_activation *owner);
+
 /* What an upvalue of the running function holds now. */
 mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index);
 

@@ -7,7 +7,7 @@
 
 /* ---- Lua functions ------------------------------------------------------ */
 
-static bool is_running(const mp_activation *act, const mp_activation *owner)
+bool mp__build_is_running(const mp_activation *act, const mp_activation *owner)
 {
     while (act != NULL && act != owner)
         act = act->caller;
@@ -24,7 +24,7 @@ mp_node *mp__build_upvalue(mp_builder *b, const mp_activation *act, int index)
         return mp__build_captured_cell(b, act, capture);
     if (owner == NULL)
         return capture->node;
-    if (!is_running(act, owner) || owner->pc >= capture->end ||
+    if (!mp__build_is_running(act, owner) || owner->pc >= capture->end ||
         owner->regs[capture->reg] == NULL)
         mp__unit_refuse(b->unit, b->line,
                         "give the function the value as an argument",

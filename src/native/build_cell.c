@@ -19,10 +19,9 @@
 static bool is_alive(const mp_activation *act, const mp_capture *capture)
 {
     const mp_activation *owner = capture->owner;
-    while (act != NULL && act != owner)
-        act = act->caller;
-    return act != NULL ? owner->pc < capture->end
-                       : capture->end == owner->proto->ncode;
+    if (mp__build_is_running(act, owner))
+        return owner->pc < capture->end;
+    return capture->end == owner->proto->ncode;
 }
 
 static void store(mp_builder *b, mp_node *table, const char *name,
