@@ -154,6 +154,16 @@ mp_node *mp__build_truth(mp_builder *b, mp_node *node);
 mp_node *mp__build_not(mp_builder *b, mp_node *node);
 mp_node *mp__build_equal(mp_builder *b, mp_node *x, mp_node *y);
 
+/* ---- build_kind.c: math.type -------------------------------------------- */
+
+/* What math.type returns of a value. */
+mp_node *mp__build_kind(mp_builder *b, mp_node *value);
+/* Refuses one of those that may be nil. */
+void mp__build_check_kind(mp_builder *b, const mp_node *node);
+/* Whether two values are equal, of which one may be of those and the other is a
+ * string; else NULL. */
+mp_node *mp__build_equal_kind(mp_builder *b, mp_node *x, mp_node *y);
+
 /* ---- build_name.c: how the source calls things -------------------------- */
 
 /* "'name'", in the unit's memory. */

@@ -150,6 +150,10 @@ static int call_other(mp_builder *b, const char *name, int nargs,
         memcpy(results, args, (size_t)nargs * sizeof *args);
         return nargs;
     }
+    if (nargs > 0 && strcmp(name, "math.type") == 0) {
+        results[0] = mp__build_kind(b, args[0]);
+        return 1;
+    }
     if (nargs != 1 || !mp__build_is_number(b->spec, args[0]))
         return -1;
     if (strcmp(name, "tonumber") == 0)

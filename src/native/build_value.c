@@ -249,6 +249,8 @@ bool mp__build_is_number(const mp_spec *spec, const mp_node *node)
     case MP_OP_LE:
     case MP_OP_NOT:
     case MP_OP_TRUTH:
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
     case MP_OP_SELECT:
     case MP_OP_ROW:
     case MP_OP_STORE:
@@ -355,6 +357,7 @@ static void check_row(mp_builder *b, const mp_node *node)
 mp_node *mp__build_truth(mp_builder *b, mp_node *node)
 {
     check_row(b, node);
+    mp__build_check_kind(b, node);
     sure truth = truth_of(b, node);
     if (truth != NOT_SURE)
         return mp__build_bool(b, truth == SURE_YES);
@@ -463,6 +466,9 @@ mp_node *mp__build_equal(mp_builder *b, mp_node *x, mp_node *y)
 {
     check_row(b, x);
     check_row(b, y);
+    mp_node *kind = mp__build_equal_kind(b, x, y);
+    if (kind != NULL)
+        return kind;
     sure known = equal(b, x, y);
     if (known != NOT_SURE)
         return mp__build_bool(b, known == SURE_YES);

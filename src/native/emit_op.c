@@ -398,6 +398,8 @@ static const char *value_of(mp_emit *e, const mp_node *node, bool wide)
     case MP_OP_PARAM:
     case MP_OP_PHI:
     case MP_OP_TRUTH:
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
     case MP_OP_BUILTIN:
     case MP_OP_LEN:
     case MP_OP_SIZE:

@@ -194,13 +194,11 @@ static void check_node(const mp_infer *infer, const mp_node *node)
         check_array(infer, node);
         break;
     case MP_OP_ITEM:
+    case MP_OP_TGROW:
         expect_number(infer, node, 1, "a table's index is");
         break;
     case MP_OP_TINDEX:
         expect_number(infer, node, 0, "a table's index is");
-        break;
-    case MP_OP_TGROW:
-        expect_number(infer, node, 1, "a table's index is");
         break;
     case MP_OP_STORE:
         check_store(infer, node);
@@ -216,6 +214,8 @@ static void check_node(const mp_infer *infer, const mp_node *node)
     case MP_OP_F2I:
     case MP_OP_NOT:
     case MP_OP_TRUTH:
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
     case MP_OP_SELECT:
     case MP_OP_TLOAD:
     case MP_OP_TSTORE:

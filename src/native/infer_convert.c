@@ -201,6 +201,8 @@ static mp_node *convert(mp_infer *infer, mp_node *node)
     case MP_OP_BNOT:
     case MP_OP_NOT:
     case MP_OP_TRUTH:
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
     case MP_OP_LEN:
     case MP_OP_SIZE:
     case MP_OP_ROW:

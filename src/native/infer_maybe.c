@@ -107,6 +107,8 @@ static bool wants_number(const mp_node *user, int k)
     case MP_OP_PHI:
     case MP_OP_SELECT:
     case MP_OP_TRUTH:
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
     case MP_OP_NOT:
     case MP_OP_EQ:
         return false;

@@ -202,20 +202,30 @@ static mp_fact less_fact(mp_fact a, mp_fact b, bool or_equal)
 
 /* ---- truth -------------------------------------------------------------- */
 
-static mp_fact truth_fact(mp_fact fact, bool inverted)
+/* Of which kinds a value is asked to be. */
+static unsigned kinds_of(mp_op op)
 {
     const unsigned falsy = MP_MAY_NIL | MP_MAY_FALSE;
-    unsigned may = 0;
-    if (fact.may & falsy)
-        may |= inverted ? MP_MAY_TRUE : MP_MAY_FALSE;
-    if (fact.may & ~falsy)
-        may |= inverted ? MP_MAY_FALSE : MP_MAY_TRUE;
+    if (op == MP_OP_IS_INT)
+        return MP_MAY_INT;
+    if (op == MP_OP_IS_FLOAT)
+        return MP_MAY_FLOAT;
+    return op == MP_OP_NOT ? falsy : ~falsy;
+}
+
+static mp_fact question_fact(mp_op op, mp_fact fact)
+{
+    unsigned kinds = kinds_of(op), may = 0;
+    if (fact.may & kinds)
+        may |= MP_MAY_TRUE;
+    if (fact.may & ~kinds)
+        may |= MP_MAY_FALSE;
     return mp__fact_of(may);
 }
 
 static mp_fact select_fact(const mp_infer *infer, const mp_node *node)
 {
-    unsigned truth = truth_fact(arg_fact(infer, node, 0), false).may;
+    unsigned truth = question_fact(MP_OP_TRUTH, arg_fact(infer, node, 0)).may;
     mp_fact fact = mp__fact_none();
     if (truth & MP_MAY_TRUE)
         fact = mp__fact_join(fact, arg_fact(infer, node, 1));
@@ -310,14 +320,11 @@ static mp_fact limit_ints(const mp_node *limit, mp_fact fact, mp_fact step)
     return mp__fact_ints(value, value);
 }
 
-static mp_fact for_fact(const mp_infer *infer, const mp_node *node)
+/* The start or the limit. */
+static mp_fact range_fact(const mp_node *node, mp_fact init, mp_fact limit,
+                          mp_fact step)
 {
-    mp_fact init = arg_fact(infer, node, 0);
-    mp_fact limit = arg_fact(infer, node, 1);
-    mp_fact step = arg_fact(infer, node, 2);
     mp_fact fact = mp__fact_none();
-    if (init.may == 0 || limit.may == 0 || step.may == 0)
-        return fact;
     if (init.may & MP_MAY_INT && step.may & MP_MAY_INT) {
         /* A float that is out of range makes it start at 0, and end. */
         if (limit.may & MP_MAY_FLOAT)
@@ -332,18 +339,25 @@ static mp_fact for_fact(const mp_infer *infer, const mp_node *node)
     return fact;
 }
 
-static mp_fact test_fact(const mp_infer *infer, const mp_node *node)
+static mp_fact test_fact(mp_fact index, mp_fact limit, mp_fact step)
 {
-    mp_fact index = arg_fact(infer, node, 0);
-    mp_fact limit = arg_fact(infer, node, 1);
-    mp_fact step = arg_fact(infer, node, 2);
-    if (index.may == 0 || limit.may == 0 || step.may == 0)
-        return mp__fact_none();
     if (mp__fact_only(step, MP_MAY_INT) && step.low > 0)
         return less_fact(index, limit, true);
     if (mp__fact_only(step, MP_MAY_INT) && step.high <= 0)
         return less_fact(limit, index, true);
     return mp__fact_of(MP_MAY_BOOL);
+}
+
+static mp_fact for_fact(const mp_infer *infer, const mp_node *node)
+{
+    mp_fact first = arg_fact(infer, node, 0);
+    mp_fact limit = arg_fact(infer, node, 1);
+    mp_fact step = arg_fact(infer, node, 2);
+    if (first.may == 0 || limit.may == 0 || step.may == 0)
+        return mp__fact_none();
+    if (node->op == MP_OP_FOR_TEST)
+        return test_fact(first, limit, step);
+    return range_fact(node, first, limit, step);
 }
 
 /* ---- all ---------------------------------------------------------------- */
@@ -366,10 +380,12 @@ static mp_fact bits_fact(const mp_infer *infer, const mp_node *node)
     return made_of(infer, node, int_fact(node, a, b));
 }
 
-static mp_fact order_fact(const mp_infer *infer, const mp_node *node)
+static mp_fact compare_fact(const mp_infer *infer, const mp_node *node)
 {
-    return less_fact(arg_fact(infer, node, 0), arg_fact(infer, node, 1),
-                     node->op == MP_OP_LE);
+    mp_fact a = arg_fact(infer, node, 0), b = arg_fact(infer, node, 1);
+    if (node->op == MP_OP_EQ)
+        return equal_fact(a, b);
+    return less_fact(a, b, node->op == MP_OP_LE);
 }
 
 static mp_fact item_at_key(const mp_infer *infer, const mp_node *node)
@@ -417,13 +433,14 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
     case MP_OP_UNM:
         return minus_fact(arg_fact(infer, node, 0));
     case MP_OP_EQ:
-        return equal_fact(arg_fact(infer, node, 0), arg_fact(infer, node, 1));
     case MP_OP_LT:
     case MP_OP_LE:
-        return order_fact(infer, node);
+        return compare_fact(infer, node);
     case MP_OP_NOT:
     case MP_OP_TRUTH:
-        return truth_fact(arg_fact(infer, node, 0), node->op == MP_OP_NOT);
+    case MP_OP_IS_INT:
+    case MP_OP_IS_FLOAT:
+        return question_fact(node->op, arg_fact(infer, node, 0));
     case MP_OP_SELECT:
         return select_fact(infer, node);
     case MP_OP_BUILTIN:
@@ -444,9 +461,8 @@ mp_fact mp__infer_rule(const mp_infer *infer, const mp_node *node)
         return mp__infer_index(infer, node);
     case MP_OP_FOR_START:
     case MP_OP_FOR_LIMIT:
-        return for_fact(infer, node);
     case MP_OP_FOR_TEST:
-        return test_fact(infer, node);
+        return for_fact(infer, node);
     case MP_OP_RANGE:
     case MP_OP_ENTRY_MASK:
     case MP_OP_ANY:

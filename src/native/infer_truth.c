@@ -117,11 +117,30 @@ static mp_node *lower_equal(truths *t, mp_node *node)
                     "a comparison with a value that may be of several types");
 }
 
+/* A number that may be missing is of its kind where it is not. */
+static mp_node *lower_kind(truths *t, const mp_node *node)
+{
+    mp_node *value = node->args[0];
+    unsigned may = mp__infer_fact(t->infer, value).may;
+    if (may & MP_MAY_INT && may & MP_MAY_FLOAT)
+        mp__unit_refuse(t->infer->unit, node->line,
+                        "write its numbers as floats, 0.0 for 0",
+                        "what math.type is asked of is an integer here and a "
+                        "float there");
+    if (may & MP_MAY_TRUE)
+        mp__unit_refuse(t->infer->unit, node->line,
+                        "give it one type on all ways",
+                        "what math.type is asked of may be a boolean");
+    return answer(t, value, IS_TRUTHY);
+}
+
 /* What a node becomes, or NULL. */
 static mp_node *lower(truths *t, mp_node *node)
 {
     if (node->op == MP_OP_TRUTH)
         return answer(t, node->args[0], IS_TRUTHY);
+    if (node->op == MP_OP_IS_INT || node->op == MP_OP_IS_FLOAT)
+        return lower_kind(t, node);
     if (node->op == MP_OP_NOT)
         node->args[0] = answer(t, node->args[0], IS_TRUTHY);
     return node->op == MP_OP_EQ ? lower_equal(t, node) : NULL;

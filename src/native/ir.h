@@ -51,6 +51,8 @@ typedef enum mp_type {
  *   EQ LT LE    both int, both float, or mixed (then exact as in Lua); EQ also
  *               of booleans
  *   TRUTH       Lua's truth of a value; gone after `infer`
+ *   IS_INT      whether a value is an integer, or a float: likewise
+ *   IS_FLOAT
  *   SELECT      cond, then, else
  *   BUILTIN     as.builtin; after `infer` its arguments have the types that
  *               native/builtin.h's function wants
@@ -107,6 +109,8 @@ typedef enum mp_type {
     X(LE, "le", 2, BOOL, 0)                                                    \
     X(NOT, "not", 1, BOOL, 0)                                                  \
     X(TRUTH, "truth", 1, BOOL, 0)                                              \
+    X(IS_INT, "is_int", 1, BOOL, 0)                                            \
+    X(IS_FLOAT, "is_float", 1, BOOL, 0)                                        \
     X(SELECT, "select", 3, ANY, 0)                                             \
     X(BUILTIN, "builtin", -1, ANY, C)                                          \
     X(LEN, "len", 1, INT, 0)                                                   \

@@ -296,6 +296,12 @@ static inline bool eval_op(eval *e, const mp_node *node, int lane,
     case MP_OP_TRUTH:
         out->v = eval_bool(eval_truth(args[0]));
         return true;
+    case MP_OP_IS_INT:
+        out->v = eval_bool(args[0].kind == MP_KIND_INT);
+        return true;
+    case MP_OP_IS_FLOAT:
+        out->v = eval_bool(args[0].kind == MP_KIND_FLOAT);
+        return true;
     case MP_OP_SELECT:
         out->v = eval_truth(args[0]) ? args[1] : args[2];
         return true;

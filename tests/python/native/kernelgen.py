@@ -202,6 +202,8 @@ class _Writer:
             return f"({a} {rng.choice(('<', '<=', '>', '>=', '==', '~='))} {b})"
         if pick == 4:
             return f"(not {self.bool_(depth - 1)})"
+        if pick == 5 and self.functional and rng.random() < 0.5:
+            return f"(math.type({a}) == '{rng.choice(('integer', 'float'))}')"
         if pick == 5:
             return f"num.isnan({self.float_(depth - 1)})"
         word = rng.choice(("and", "or"))
