@@ -379,13 +379,24 @@ static void visit(worklist *work, mp_node *node)
     MP_UNIT_PUSH(work->unit, work->nodes, work->count, node);
 }
 
+/* Whether taking an element may fail, used or not: Lua's integers hold half of
+ * the uint64. */
+static bool is_checked(const mp_func *func, const mp_node *node)
+{
+    if (node->op != MP_OP_PARAM)
+        return false;
+    const mp_param *param = &func->spec->params[node->as.index];
+    return param->kind == MP_PARAM_ELEMENT && param->dtype == MP_UINT64;
+}
+
 void mp__ir_sweep(mp_func *func)
 {
     worklist work = {.unit = func->unit};
     for (int k = 0; k < func->norder; k++) {
         mp_block *block = func->order[k];
         for (mp_node *node = block->first; node != NULL; node = node->next) {
-            if (mp__ir_node_effects(node) & (MP_EFFECT_C | MP_EFFECT_W))
+            if (mp__ir_node_effects(node) & (MP_EFFECT_C | MP_EFFECT_W) ||
+                is_checked(func, node))
                 visit(&work, node);
         }
         visit(&work, block->cond);

@@ -45,6 +45,39 @@ def test_map_raises_alike(pools, check):
             assert outcome(lambda a=array, i=isa: pools[i].map(kernel, a)) == expected
 
 
+UNUSED = {
+    "not at all": "1",
+    "a kind": "math.type(x) == 'integer' and 1 or 0",
+    "nil": "x == nil and 1 or 0",
+    "truth": "x and 2 or 1",
+    "after all": "(x - x) * 0 + y",
+    "a choice": "y > 2 and x or y",
+}
+
+
+@pytest.mark.parametrize("value", UNUSED.values(), ids=UNUSED)
+@pytest.mark.parametrize("order", "<>")
+def test_what_lua_cannot_hold_is_an_error_though_unused(pools, value, order):
+    kernel = moonpool.kernel(f"function(x, y) return {value} end")
+    fold = moonpool.kernel(f"function(acc, x, y) local z = {value} return acc + y end")
+    long = np.arange(100, dtype=f"{order}u8")
+    long[77] = 1 << 63
+    y = np.arange(100)
+    shapes = [(long, y), (long[::-1], y), (np.repeat(long, 2)[::2], y)]
+    shapes += [(long[77:78], y), (np.asarray(long[77]), y), (long[:77], y[:77])]
+    for x, more in shapes:
+        for call in ("map", "reduce"):
+
+            def run(pool, x=x, more=more, call=call):
+                if call == "map":
+                    return pool.map(kernel, x, more, dtype=float)
+                return np.float64(pool.reduce(fold, x, more, init=0, combine="+"))
+
+            expected = outcome(lambda run=run: run(pools["off"]))
+            for isa in tiers.HERE:
+                assert outcome(lambda run=run, i=isa: run(pools[i])) == expected
+
+
 def test_run_and_reduce_raise_alike(pools):
     run = "function(i, a, b)\n if a[i] < 0 then error('negative') end b[i] = a[i] end"
     fold = "function(acc, x)\n assert(x >= 0, 'negative') return acc + x end"
