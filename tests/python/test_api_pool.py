@@ -1,13 +1,9 @@
-"""Pools: arguments, life, limits, statistics, threads, signals."""
+"""Pools: arguments, life, limits, statistics, threads."""
 
 import gc
-import itertools
 import json
 import math
-import os
 import pickle
-import random
-import signal
 import subprocess
 import sys
 import threading
@@ -16,27 +12,12 @@ import weakref
 
 import numpy as np
 import pytest
+from tests.python import threads
 
 import moonpool
 
 DOUBLE = "function(x) return x * 2 end"
 FOREVER = "function() while true do end end"
-
-
-def threads():
-    return len(os.listdir("/proc/self/task"))
-
-
-def threads_settle(before):
-    """Return whether no more threads are left than there were.
-
-    A thread that has been joined is listed for a moment yet, and the one that
-    completes futures may take its time.
-    """
-    until = time.monotonic() + 10
-    while threads() > before and time.monotonic() < until:
-        time.sleep(0.01)
-    return threads() <= before
 
 
 class TestArguments:
@@ -120,10 +101,10 @@ class TestSetup:
         ],
     )
     def test_errors(self, setup, error):
-        before = threads()
+        before = threads.count()
         with pytest.raises(error):
             moonpool.Pool(2, setup=setup, timeout=0.05)
-        assert threads_settle(before)
+        assert threads.settle(before)
 
     def test_type(self):
         with pytest.raises(TypeError, match="setup"):
@@ -174,11 +155,11 @@ class TestClose:
                 call()
 
     def test_no_thread_is_left(self):
-        before = threads()
+        before = threads.count()
         for _ in range(20):
             with moonpool.Pool(2) as pool:
                 pool.submit(DOUBLE, 1)
-        assert threads_settle(before)
+        assert threads.settle(before)
 
     def test_waits_for_what_is_in_flight(self):
         out = np.zeros(2000)
@@ -241,45 +222,28 @@ class TestClose:
         assert closed.wait(10)
         assert all(future.done() for future in others)
 
-    @pytest.mark.refused
-    def test_from_a_signal_handler(self):
-        pool = moonpool.Pool(1)
-
-        def handler(number, frame):
-            pool.close(cancel=True)
-
-        previous = signal.signal(signal.SIGALRM, handler)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(BaseException, match=r".*") as info:
-                pool.map("function(x) while true do end end", np.zeros(3), out=np.zeros(3))
-        finally:
-            signal.signal(signal.SIGALRM, previous)
-        assert type(info.value).__name__ == "CancelledError"
-        assert pool.closed
-
     def test_dropped(self):
-        before = threads()
+        before = threads.count()
         pool = moonpool.Pool(2)
         gone = weakref.ref(pool)
         pool.map(DOUBLE, np.arange(3))
         del pool
         assert gone() is None
         gc.collect()
-        assert threads_settle(before)
+        assert threads.settle(before)
 
     def test_dropped_with_futures_in_flight(self):
-        before = threads()
+        before = threads.count()
         future = moonpool.Pool(1).map_async(
             "function(x) for i = 1, 1e4 do x = x + 1 end return x end", np.zeros(100)
         )
         gc.collect()
         assert future.result(20).tolist() == [10000] * 100
         for _ in range(200):
-            if threads() == before:
+            if threads.count() == before:
                 break
             time.sleep(0.02)
-        assert threads_settle(before)
+        assert threads.settle(before)
 
 
 class TestInside:
@@ -360,84 +324,6 @@ class TestThreads:
             future.cancel()
 
 
-class TestSignals:
-    @pytest.mark.parametrize(
-        "call",
-        [
-            "pool.map('function(x) while true do end end', [1, 2, 3])",
-            "pool.map('function(x) while true do end end', [1, 2, 3], out=bytearray(3))",
-            "pool.run('function(i) while true do end end', 10)",
-            "pool.reduce('function(a, x) while true do end end', [1, 2], init=0)",
-            "pool.submit('function() while true do end end').result()",
-            "pool.broadcast('function() while true do end end')",
-        ],
-    )
-    @pytest.mark.refused
-    def test_interrupt(self, call):
-        with moonpool.Pool(2) as pool:
-            timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-            timer.start()
-            with pytest.raises(KeyboardInterrupt):
-                eval(call, {"pool": pool})
-            timer.join()
-            assert ".submit" in call or pool.map(DOUBLE, [1, 2], timeout=5).tolist() == [2, 4]
-            pool.close(cancel=True)
-
-    def test_handler_that_returns(self):
-        seen = []
-        previous = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-            with moonpool.Pool(1) as pool:
-                kernel = "function(x) for i = 1, 2e5 do x = x + 1 end return x end"
-                # Compiled it may have ended before a signal comes.
-                for _ in range(1000):
-                    assert pool.map(kernel, np.zeros(100)).tolist() == [200000] * 100
-                    if seen:
-                        break
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, previous)
-        assert seen
-
-    @pytest.mark.interpreted
-    def test_handler_that_uses_the_pool(self):
-        seen = []
-        with moonpool.Pool(2, native="off") as pool:
-            previous = signal.signal(
-                signal.SIGALRM, lambda *_: seen.append(pool.map(DOUBLE, [21]).tolist())
-            )
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0.02)
-                kernel = "function(x) for i = 1, 1e6 do x = x + 1 end return x end"
-                pool.map(kernel, np.zeros(60), out=np.zeros(60))
-            finally:
-                # pytest-timeout has the same signal.
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, previous)
-        assert seen == [[42]]
-
-    @pytest.mark.refused
-    def test_handler_that_waits_and_closes(self):
-        pool = moonpool.Pool(2)
-        slow = "function(x) for i = 1, 1e7 do end return x end"
-
-        def handler(number, frame):
-            # Longer than it takes to look for signals once more.
-            pool.map(slow, np.zeros(2))
-            pool.close(cancel=True)
-
-        previous = signal.signal(signal.SIGALRM, handler)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(BaseException, match=r".*") as info:
-                pool.run("function(i) while true do end end", 1)
-        finally:
-            signal.signal(signal.SIGALRM, previous)
-        assert type(info.value).__name__ == "CancelledError"
-        assert pool.closed
-
-
 class TestExit:
     @pytest.mark.parametrize(
         "last",
@@ -480,50 +366,9 @@ class TestExit:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_many_pools():
-    before = threads()
+    before = threads.count()
     pools = [moonpool.Pool(1) for _ in range(100)]
     assert [pool.map(DOUBLE, i) for i, pool in enumerate(pools)] == list(range(0, 200, 2))
     for pool in pools:
         pool.close()
-    assert threads_settle(before)
-
-
-# Python has no way to open a file such that an interrupt right then closes it.
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_interrupts_at_random_instants():
-    before = threads()
-    chance = random.Random(0)
-    a, out, many = np.arange(200.0), np.zeros(200), np.arange(3000.0)
-    kernel = "function(x) for i = 1, 20 do x = x + 1 end return x end"
-    serial = itertools.count()
-    pool = moonpool.Pool(2, timeout=10)
-    calls = [
-        lambda: pool.map(kernel, a),
-        lambda: pool.map(kernel, a, out=out),
-        lambda: pool.map(f"function(x) return x + {next(serial)} end", many),
-        lambda: pool.map_async(kernel, a).result(),
-        lambda: pool.submit(kernel, 1).result(),
-        lambda: pool.run("function(i, out) out[i] = i end", 200, out),
-        lambda: pool.reduce("function(s, x) return s + x end", a, init=0, combine="+"),
-    ]
-
-    def call_until_interrupted():
-        # Once more, since Python drops what is raised inside a destructor.
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3), 1)
-        try:
-            while True:
-                chance.choice(calls)()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        for _ in range(200):
-            with pytest.raises(KeyboardInterrupt):
-                call_until_interrupted()
-    finally:
-        signal.signal(signal.SIGALRM, previous)
-    assert pool.map(DOUBLE, 4) == 8
-    assert pool.submit(DOUBLE, 4).result(10) == 8
-    pool.close()
-    assert threads_settle(before)
+    assert threads.settle(before)
