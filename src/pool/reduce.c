@@ -23,6 +23,7 @@ typedef struct session {
     mp_reduce_job *reduce;
     mp_chunks chunks;
     int64_t lo, hi; /* of a replay: the blocks */
+    bool drop;      /* a replay for its error only */
     char *at[MP_MAX_ARGS];
     mp_value lanes[MP_LANES * MP_MAX_ARGS];
 } session;
@@ -112,7 +113,8 @@ static void fold_block(lua_State *L, session *s, int64_t item)
     if (lanes > 1 &&
         mp__combine_tree(r->combine, s->lanes, lanes, r->naccs, &err) != MP_OK)
         luaL_error(L, "%s", err.message);
-    memcpy(&r->partial[item * r->naccs], s->lanes, group);
+    if (!s->drop)
+        memcpy(&r->partial[item * r->naccs], s->lanes, group);
 }
 
 /* Function and arguments onto the stack. [-0, +n, e] */
@@ -254,12 +256,15 @@ static mp_status replay(mp_worker *worker, mp_job *job, void *ud, mp_error *err)
 }
 
 mp_status mp__reduce_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
-                            mp_error *err)
+                            bool keep, mp_error *err)
 {
     mp_job *job = chunks->job;
     session s = {.reduce = (mp_reduce_job *)job, .chunks = *chunks};
     s.lo = lo;
     s.hi = hi;
+    s.drop = !keep;
+    if (!keep)
+        s.chunks.hi = s.chunks.lo; /* whose time is noted already */
     return mp__worker_in_lua(chunks->worker, job, replay, &s, err);
 }
 

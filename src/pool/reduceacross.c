@@ -289,8 +289,8 @@ static mp_native_result fold_elements(across_run *run, int64_t lo,
     return MP_NATIVE_DONE;
 }
 
-/* One block of all folds of the tile. */
-static mp_native_result fold_block(across_run *run, int64_t block)
+/* One block of all folds of the tile, into the first of the lanes' rows. */
+static mp_native_result fold_lanes(across_run *run, int64_t block)
 {
     const mp_reduce_job *r = run->reduce;
     const mp_fold *fold = &r->fold;
@@ -302,18 +302,27 @@ static mp_native_result fold_block(across_run *run, int64_t block)
     if (result != MP_NATIVE_DONE)
         return result;
     for (int k = 0; k < r->naccs; k++) {
-        char *first = lane_of(run, k, 0);
-        if (!combine_rows(run, k, first, lanes))
+        if (!combine_rows(run, k, lane_of(run, k, 0), lanes))
             return MP_NATIVE_FAILED;
+    }
+    return MP_NATIVE_DONE;
+}
+
+static mp_native_result fold_block(across_run *run, int64_t block)
+{
+    const mp_reduce_job *r = run->reduce;
+    int64_t nblocks = r->fold.nblocks;
+    mp_native_result result = fold_lanes(run, block);
+    for (int k = 0; result == MP_NATIVE_DONE && k < r->naccs; k++) {
+        const char *first = lane_of(run, k, 0);
         if (r->across.together)
             memcpy(block_of(run, k, block), first, 8 * (size_t)r->across.tile);
         else
             put_row(run, k, first,
-                    &r->partial[(run->lo * fold->nblocks + block) * r->naccs] +
-                        k,
-                    fold->nblocks * r->naccs);
+                    &r->partial[(run->lo * nblocks + block) * r->naccs] + k,
+                    nblocks * r->naccs);
     }
-    return MP_NATIVE_DONE;
+    return result;
 }
 
 static mp_native_result fold_tile(across_run *run)
@@ -337,26 +346,58 @@ static mp_native_result fold_tile(across_run *run)
     return MP_NATIVE_DONE;
 }
 
+/* Has the interpreter do a block of the tile's folds, one after the other;
+ * where one fails it is the next one that the tile does not have. */
+static mp_status replay_block(across_run *run, int64_t block, bool keep,
+                              mp_error *err)
+{
+    for (int64_t i = run->lo; i < run->hi; i++) {
+        int64_t item = i * run->reduce->fold.nblocks + block;
+        mp_status status =
+            mp__reduce_replay(&run->chunks, item, item + 1, keep, err);
+        if (status != MP_OK) {
+            run->hi = i;
+            return status;
+        }
+    }
+    return MP_OK;
+}
+
+/* After an error in a block: the interpreter, which goes along, had met first
+ * what folds before that one have in later blocks. */
+static mp_status look_before(across_run *run, int64_t block, mp_status status,
+                             mp_error *err)
+{
+    const mp_reduce_job *r = run->reduce;
+    while (run->lo < run->hi && ++block < r->fold.nblocks &&
+           !mp__job_stopped(&r->job)) {
+        mp_error before;
+        if (fold_lanes(run, block) != MP_NATIVE_FAILED)
+            continue;
+        mp_status found = replay_block(run, block, false, &before);
+        if (found != MP_OK && before.index >= 0) {
+            status = found;
+            *err = before;
+        }
+    }
+    return status;
+}
+
 /* Has the interpreter do the item at hand: `block` of its folds, or all
  * blocks. */
-static mp_status replay(const across_run *run, int64_t block, mp_error *err)
+static mp_status replay(across_run *run, int64_t block, mp_error *err)
 {
     mp_reduce_job *r = run->reduce;
     int64_t nblocks = r->fold.nblocks;
     if (r->across.together) {
         mp_status status = mp__reduce_replay(&run->chunks, run->lo * nblocks,
-                                             run->hi * nblocks, err);
+                                             run->hi * nblocks, true, err);
         if (status == MP_OK && !mp__job_stopped(&r->job))
             status = mp__reduce_combine(r, run->lo, run->hi, err);
         return status;
     }
-    for (int64_t i = run->lo; i < run->hi; i++) {
-        int64_t item = i * nblocks + block;
-        mp_status status = mp__reduce_replay(&run->chunks, item, item + 1, err);
-        if (status != MP_OK)
-            return status;
-    }
-    return MP_OK;
+    mp_status status = replay_block(run, block, true, err);
+    return status == MP_OK ? MP_OK : look_before(run, block, status, err);
 }
 
 static mp_status run_item(across_run *run, int64_t item, mp_error *err)

@@ -31,9 +31,10 @@ typedef struct mp_reduce_job {
 } mp_reduce_job;
 
 /* Worker thread: folds the blocks `lo` to `hi` - 1 on the interpreted tier, for
- * a worker that is at the chunk `chunks` without a Lua state. */
+ * a worker that is at the chunk `chunks` without a Lua state. Without `keep`
+ * for an error only: nothing is stored, and no time noted. */
 mp_status mp__reduce_replay(const mp_chunks *chunks, int64_t lo, int64_t hi,
-                            mp_error *err);
+                            bool keep, mp_error *err);
 
 /* Results of the folds `lo` to `hi` - 1, from their blocks', by operators. */
 mp_status mp__reduce_combine(mp_reduce_job *reduce, int64_t lo, int64_t hi,

@@ -353,7 +353,7 @@ static mp_status replay(reduce_run *run, int64_t *item, mp_error *err)
     if (count > run->patience)
         count = run->patience;
     mp_status status =
-        mp__reduce_replay(&run->chunks, *item, *item + count, err);
+        mp__reduce_replay(&run->chunks, *item, *item + count, true, err);
     if (run->patience < MOST_PATIENCE)
         run->patience *= 2;
     *item += count;

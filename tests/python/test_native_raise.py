@@ -101,3 +101,23 @@ def test_an_error_behind_a_store_is_interpreted(pools):
     """Items that ran would be run again, and see what they have written."""
     kernel = moonpool.kernel("function(i, a) a[i] = a[i] + 1 assert(a[i] ~= 5) end")
     assert "an error behind a store" in kernel.explain("f8[:]", ndim=1)
+
+
+@pytest.mark.parametrize("combine", ["+", "function(a, b) return a + b end"])
+@pytest.mark.parametrize("bad", [[(0, 10), (11, 1)], [(0, 3), (20, 3), (30, 2), (12, 2), (32, 0)]])
+def test_the_error_of_a_reduction_is_that_of_its_first_fold(pools, combine, bad):
+    """Though compiled code goes across the folds, block after block."""
+    kernel = moonpool.kernel(
+        "function(acc, x)\n if x < 0 then return acc + 1 // (x & 0) end\n"
+        " if x > 9 then return acc + 1 % (x & 0) end\n return acc + x end"
+    )
+    x = np.ones((33, 65), dtype=int)
+    x[tuple(zip(*bad, strict=True))] = [-1, 10, -1, 10, -1][: len(bad)]
+
+    def run(pool):
+        return pool.reduce(kernel, x, init=0, combine=combine, axis=0)
+
+    expected = outcome(lambda: run(pools["off"]))
+    assert f"element {bad[-1]}" in expected[1]
+    for isa in tiers.HERE:
+        assert outcome(lambda i=isa: run(pools[i])) == expected

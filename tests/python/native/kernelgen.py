@@ -476,6 +476,8 @@ def _array(rng: random.Random, code: str, size: int) -> np.ndarray:
         for k in range(size):
             if rng.random() < 0.1:
                 array[k] = rng.choice((info.min, min(info.max, (1 << 63) - 1), 0))
+        if info.max >> 63 and size and values.random() < 0.2:
+            array[values.integers(size)] = 1 << 63  # which Lua's integers cannot hold
     return array
 
 
