@@ -113,6 +113,18 @@ static int64_t count_tiles(const mp_reduce_job *r)
     return r->fold.nkept / tile + (r->fold.nkept % tile != 0);
 }
 
+/* Whether a worker may combine the blocks that it folded, before others are
+ * folded: booleans are an error, which is for the end. */
+static bool is_combined_early(const mp_reduce_job *r)
+{
+    for (int k = 0; k < r->naccs; k++) {
+        if (r->job.native->outputs[k] == MP_BOOL)
+            return false;
+    }
+    return r->fold.nblocks <= MOST_TOGETHER &&
+           mp__combine_is_operator(r->combine);
+}
+
 void mp__across_begin(mp_reduce_job *reduce)
 {
     mp_across *a = &reduce->across;
@@ -122,9 +134,7 @@ void mp__across_begin(mp_reduce_job *reduce)
         a->tile = LEAST_FOLDS;
     int64_t nworkers = reduce->job.pool->nworkers;
     bool many = count_tiles(reduce) >= SHARE * nworkers;
-    a->together =
-        fold->nblocks == 1 || (many && fold->nblocks <= MOST_TOGETHER &&
-                               mp__combine_is_operator(reduce->combine));
+    a->together = fold->nblocks == 1 || (many && is_combined_early(reduce));
     reduce->job.end = count_tiles(reduce) * (a->together ? 1 : fold->nblocks);
 }
 

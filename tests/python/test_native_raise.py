@@ -121,3 +121,19 @@ def test_the_error_of_a_reduction_is_that_of_its_first_fold(pools, combine, bad)
     assert f"element {bad[-1]}" in expected[1]
     for isa in tiers.HERE:
         assert outcome(lambda i=isa: run(pools[i])) == expected
+
+
+def test_that_booleans_have_no_operator_is_said_last(pools):
+    """What an element is wrong with comes first, as the results are combined at the end."""
+    kernel = moonpool.kernel("function(acc, x) return acc or 1 // x == 2 end")
+    for zeros in (0, 1):
+        x = np.ones((3, 7001), dtype=int)
+        x[1, 972] -= zeros
+
+        def run(pool, x=x):
+            return pool.reduce(kernel, x, init=False, combine="+", axis=0)
+
+        for tier in tiers.TIERS:
+            with pytest.raises(moonpool.LuaError if zeros else TypeError) as caught:
+                run(pools[tier])
+            assert ("element (1, 972)" if zeros else "pass a Lua function") in str(caught.value)
