@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from bench import compiling, creference, figures, native, peers, report, soak, stocklua
+from bench import compiling, creference, figures, native, peers, report, soak, stocklua, turns
 from bench.harness import PEERS, Time, measure
 from bench.host import Host, machine
 from bench.kernels import INTERPRETED, NATIVE, crc64, triad
@@ -289,6 +291,38 @@ def test_figures_of_workers():
 
 def test_core_figures_need_the_programs(tmp_path):
     assert list(figures.core(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("bare", "tries"), [([1.95], 1), ([1.5, 1.7, 1.9], 3), ([1.0] * 9, turns.TRIES)]
+)
+def test_gains_go_on_until_the_machine_is_free(monkeypatch, bare, tries):
+    """Bare threads come first; of two kernels one gains 1.5 at once, one in the last round."""
+    rounds: list[float] = []
+
+    def least(bodies, count):
+        assert len(bodies) == 12
+        assert count == 40
+        gain = bare[len(rounds)]
+        rounds.append(gain)
+        late = 2.0 if len(rounds) == tries else 1.0
+        # Each runs twice in a row, of which the first is the slower time.
+        return [9.0, 1.0, 9.0, 1 / gain, 3.0, 3.0, 2.0, 7.0, 1.0, 1.0, 1 / late, 1.0]
+
+    monkeypatch.setattr(turns, "least", least)
+    found = turns.gains([(int, int)] * 3, 40)
+    assert rounds == bare[:tries]
+    assert found == pytest.approx([max(rounds), 1.5, 2.0])
+
+
+def test_bare_threads_do_the_same_work(monkeypatch):
+    hashed = []
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *args: hashed.append(args))
+    with ThreadPoolExecutor(1) as threads:
+        for body in turns.bare_threads(threads):
+            body()
+    assert len(hashed) == 4
+    assert len(set(hashed)) == 1
 
 
 def test_soak_stops_compiled_loops():
