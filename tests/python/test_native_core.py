@@ -34,7 +34,7 @@ def outcome(pool, kernel, case):
             where=where,
             timeout=60,
         )
-    except moonpool.LuaError as error:
+    except (moonpool.LuaError, ValueError) as error:
         return [type(error).__name__, str(error), FENCE.is_whole()]
     results = found if isinstance(found, tuple) else (found,)
     return [*(_bits(value) for value in results), FENCE.is_whole()]

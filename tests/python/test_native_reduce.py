@@ -27,7 +27,7 @@ def outcome(pool, kernel, case):
         found = pool.reduce(
             kernel, *args, init=case.init, combine=case.combine, axis=case.axis, timeout=60
         )
-    except (moonpool.LuaError, TypeError) as error:
+    except (moonpool.LuaError, TypeError, ValueError) as error:
         # Of several errors two workers may meet another one first.
         return [type(error).__name__, str(error) if case.workers == 1 else ""]
     return [bits(value) for value in (found if isinstance(found, tuple) else (found,))]

@@ -56,7 +56,7 @@ def outcome(pool: moonpool.Pool, kernel: moonpool.Kernel, case: kernelgen.Case) 
             found = pool.map(kernel, *args, where=where, out=out, timeout=60)
         else:
             found = pool.map(kernel, *args, where=where, dtype=case.dtype, timeout=60)
-    except moonpool.LuaError as error:
+    except (moonpool.LuaError, ValueError) as error:
         # What `run` has written before an error is for nobody.
         return [type(error).__name__, str(error), FENCE.is_whole()]
     results = found if isinstance(found, tuple) else (found,)
