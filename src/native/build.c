@@ -80,6 +80,8 @@ static void open_outputs(mp_builder *b, int count)
 
 static void add_result(mp_builder *b, int index, mp_node *value)
 {
+    if (mp__build_is_string(value) && mp__build_text(value) == NULL)
+        mp__build_expect_value(b, value, "");
     if (value->type == MP_TYPE_NIL || value->type == MP_TYPE_REF ||
         value->type == MP_TYPE_ARRAY)
         mp__unit_refuse(b->unit, b->line, "return a number or boolean",
@@ -174,6 +176,7 @@ mp_func *mp__build_run(mp_unit *unit, const mp_closure *kernel, mp_spec *spec)
     mp__ir_return(b.func, b.at);
     mp__build_cut(&b);
     mp__ir_order(b.func);
+    mp__build_check_doubts(&b);
     check_exit(b.func);
     mp__build_prune(b.func);
     return b.func;

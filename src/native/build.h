@@ -65,6 +65,13 @@ typedef struct mp_capture {
     int end; /* of its scope */
 } mp_capture;
 
+/* The making of a string that may be an error. */
+typedef struct mp_doubt {
+    const mp_block *block; /* that it happens in */
+    int line;
+    const char *name;
+} mp_doubt;
+
 typedef struct mp_activation {
     struct mp_activation *caller; /* NULL for the kernel's own */
     const mp_closure *closure;
@@ -127,6 +134,8 @@ typedef struct mp_builder {
     bool dead; /* the block has come to an error: nothing goes on from it */
     int nraises;
     mp_raise *raises;
+    int ndoubts;
+    mp_doubt *doubts;
 } mp_builder;
 
 /* ---- build_value.c: constants, and what is known of nodes --------------- */
@@ -163,6 +172,23 @@ void mp__build_check_kind(mp_builder *b, const mp_node *node);
 /* Whether two values are equal, of which one may be of those and the other is a
  * string; else NULL. */
 mp_node *mp__build_equal_kind(mp_builder *b, mp_node *x, mp_node *y);
+
+/* ---- build_string.c: strings that the kernel makes ---------------------- */
+
+/* Whether it is one, or a string that is known. */
+bool mp__build_is_string(const mp_node *node);
+/* Registers `first` to `last`, with `..` between them. */
+mp_node *mp__build_concat(mp_builder *b, const mp_activation *act, int first,
+                          int last);
+/* What a string has under any name. */
+mp_node *mp__build_string_method(mp_builder *b);
+/* A call of the library function of that name, or of such a method; NULL where
+ * it is another function. */
+mp_node *mp__build_string_call(mp_builder *b, const char *name, int nargs,
+                               mp_node *const *args);
+/* When the blocks that end in an error are gone: refuses the doubts that are
+ * left. */
+void mp__build_check_doubts(mp_builder *b);
 
 /* ---- build_name.c: how the source calls things -------------------------- */
 

@@ -154,6 +154,9 @@ static int call_other(mp_builder *b, const char *name, int nargs,
         results[0] = mp__build_kind(b, args[0]);
         return 1;
     }
+    results[0] = mp__build_string_call(b, name, nargs, args);
+    if (results[0] != NULL)
+        return 1;
     if (nargs != 1 || !mp__build_is_number(b->spec, args[0]))
         return -1;
     if (strcmp(name, "tonumber") == 0)

@@ -104,7 +104,8 @@ static void get_method(mp_builder *b, mp_activation *act, uint32_t code)
 {
     int a = mp_code_a(code);
     mp_node *object = mp__build_register(b, act, mp_code_b(code));
-    mp_node *method = get_field(b, act, code);
+    mp_node *method = mp__build_is_string(object) ? mp__build_string_method(b)
+                                                  : get_field(b, act, code);
     act->regs[a + 1] = object;
     act->regs[a] = method;
 }
@@ -260,7 +261,8 @@ void mp__build_instruction(mp_builder *b, mp_activation *act)
                               mp__build_register(b, act, a));
         break;
     case MP_OPCODE_CONCAT:
-        refuse(b, "move the string out of the kernel", "strings are");
+        regs[a] = mp__build_concat(b, act, mp_code_b(code), mp_code_c(code));
+        break;
     case MP_OPCODE_TFORCALL:
     case MP_OPCODE_TFORLOOP:
         refuse(b, "write for i = 1, n do", "a 'for' loop with 'in' is");

@@ -124,7 +124,7 @@ static mp_node *index_ref(mp_builder *b, mp_node *object, mp_node *key,
                           const char *name)
 {
     const mp_constant *constant = object->as.constant;
-    if (constant->kind == MP_CONST_STRING)
+    if (mp__build_is_string(object))
         mp__build_expect_value(b, object, "");
     if (constant->kind == MP_CONST_OWN)
         return mp__build_table_load(b, object, key, name);
@@ -223,6 +223,8 @@ mp_node *mp__build_length(mp_builder *b, mp_node *object, const char *name)
         return mp__build_table_length(b, object);
     if (mp__build_text(object) != NULL)
         return mp__build_int(b, (int64_t)strlen(mp__build_text(object)));
+    if (mp__build_is_string(object))
+        mp__build_expect_value(b, object, "");
     if (object->type != MP_TYPE_REF ||
         object->as.constant->kind != MP_CONST_TABLE)
         refuse_object(b, object, name);

@@ -6,9 +6,9 @@
  *     return math.sqrt(x)            %3 = builtin math.sqrt %0
  *
  * Where a check fails the interpreter runs the items again, and raises the
- * error with its message, so that messages are not compiled. A block that ends
- * in an error goes, and so does what leads nowhere else: the branch that does
- * becomes a check of its condition. */
+ * error with its message, so that messages need no code: see build_string.c. A
+ * block that ends in an error goes, and so does what leads nowhere else: the
+ * branch that does becomes a check of its condition. */
 #include <string.h>
 
 #include "native/build.h"

@@ -35,6 +35,7 @@ static uint64_t bits_of_ref(const mp_constant *constant)
     case MP_CONST_FLOAT:
     case MP_CONST_STRING:
     case MP_CONST_OWN:
+    case MP_CONST_MADE:
     case MP_CONST_OPAQUE:
         break;
     }
@@ -155,6 +156,7 @@ mp_node *mp__build_constant(mp_builder *b, const mp_constant *constant)
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
     case MP_CONST_OWN:
+    case MP_CONST_MADE:
     case MP_CONST_OPAQUE:
         break;
     }
@@ -285,6 +287,7 @@ static const char *what_constant(const mp_constant *constant)
     case MP_CONST_FLOAT:
         return "a number";
     case MP_CONST_STRING:
+    case MP_CONST_MADE:
         return "a string";
     case MP_CONST_BUILTIN:
     case MP_CONST_CLOSURE:
@@ -322,9 +325,12 @@ const char *mp__build_what(const mp_node *node)
 void mp__build_expect_value(mp_builder *b, const mp_node *node,
                             const char *doing)
 {
-    if (mp__build_text(node) != NULL)
-        mp__unit_refuse(b->unit, b->line, "move the string out of the kernel",
+    if (mp__build_is_string(node)) {
+        /* Where it is made, if it is. */
+        int line = mp__build_text(node) != NULL ? b->line : node->line;
+        mp__unit_refuse(b->unit, line, "move the string out of the kernel",
                         "strings are not compiled");
+    }
     if (node->type == MP_TYPE_REF || node->type == MP_TYPE_ARRAY)
         mp__unit_refuse(b->unit, b->line, NULL, "%s %s raises an error", doing,
                         mp__build_what(node));
@@ -391,14 +397,17 @@ static sure equal_consts(const mp_node *x, const mp_node *y)
     return equal ? SURE_YES : SURE_NO;
 }
 
+static bool may_equal_others(const mp_constant *constant)
+{
+    return constant->kind == MP_CONST_MADE || constant->kind == MP_CONST_OPAQUE;
+}
+
 /* Two references. Whether a function made in the kernel equals another of the
  * same code is for Lua to choose, and handles of rows may be equal. */
 static sure equal_refs(const mp_constant *x, const mp_constant *y)
 {
     if (x->kind != y->kind)
-        return x->kind == MP_CONST_OPAQUE || y->kind == MP_CONST_OPAQUE
-                   ? NOT_SURE
-                   : SURE_NO;
+        return may_equal_others(x) || may_equal_others(y) ? NOT_SURE : SURE_NO;
     switch (x->kind) {
     case MP_CONST_STRING:
         return strcmp(x->as.s, y->as.s) == 0 ? SURE_YES : SURE_NO;
@@ -413,6 +422,7 @@ static sure equal_refs(const mp_constant *x, const mp_constant *y)
     case MP_CONST_INT:
     case MP_CONST_FLOAT:
     case MP_CONST_CLOSURE:
+    case MP_CONST_MADE:
     case MP_CONST_OPAQUE:
         break;
     }

@@ -18,6 +18,7 @@ typedef enum mp_constant_kind {
     MP_CONST_CLOSURE, /* a Lua function */
     MP_CONST_TABLE,
     MP_CONST_OWN,    /* a table made in the kernel; an mp_own (native/ir.h) */
+    MP_CONST_MADE,   /* a string made in the kernel, of up to `as.i` bytes */
     MP_CONST_OPAQUE, /* anything else; `name` says what */
 } mp_constant_kind;
 

@@ -82,6 +82,7 @@ static mp_fact constant_fact(const mp_constant *constant)
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
     case MP_CONST_OWN:
+    case MP_CONST_MADE:
     case MP_CONST_OPAQUE:
         break;
     }

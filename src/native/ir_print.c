@@ -37,7 +37,8 @@ static void print_ref(const mp_constant *constant, FILE *to)
         [MP_CONST_INT] = "integer",     [MP_CONST_FLOAT] = "float",
         [MP_CONST_STRING] = "string",   [MP_CONST_BUILTIN] = "builtin",
         [MP_CONST_CLOSURE] = "closure", [MP_CONST_TABLE] = "table",
-        [MP_CONST_OWN] = "own",         [MP_CONST_OPAQUE] = "opaque",
+        [MP_CONST_OWN] = "own",         [MP_CONST_MADE] = "made",
+        [MP_CONST_OPAQUE] = "opaque",
     };
     fprintf(to, " %s", kinds[constant->kind]);
     if (constant->kind == MP_CONST_STRING)

@@ -66,6 +66,7 @@ static void print_constant(const mp_constant *constant, FILE *to)
     case MP_CONST_CLOSURE:
     case MP_CONST_TABLE:
     case MP_CONST_OWN:
+    case MP_CONST_MADE:
     case MP_CONST_OPAQUE:
         fputs(constant->name != NULL ? constant->name : "?", to);
         break;

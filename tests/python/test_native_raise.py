@@ -17,6 +17,11 @@ CHECKS = {
     "value": "if x < 0 then error({1}) end",
     "loop": "for i = 1, 9 do x = x + i if x < 0 then error('low') end end",
     "call": "local function fail() error('no', 2) end if x < 0 then fail() end",
+    "concat": "if x < 0 then\n error('negative: ' .. x) end",
+    "format": "if x < 0 then error(string.format('%d < 0', x)) end",
+    "method": "if x < 0 then error(('%5.1f < 0'):format(x), 2) end",
+    "made before": "local s = 'x is ' .. x\nassert(x < 20, s .. '!')",
+    "in a table": "local t = {text = 'x: ' .. x} if x < 0 then error(t.text) end",
     "type": "if type(x) ~= 'number' then error('no number') end assert(tonumber(x) > -1)",
 }
 ARRAYS = [

@@ -356,10 +356,18 @@ class _Writer:
 
     def check(self) -> str:
         """Return a call of error or assert, which is rare when it runs."""
-        rare = f"{self.int_(1)} == 7 and {self.bool_(1)}"
+        number = self.int_(1)
+        rare = f"{number} == 7 and {self.bool_(1)}"
+        made = (
+            "'seven'",
+            f"'is ' .. ({number})",
+            f"tostring({number}) .. ' is'",
+            f"string.format('%5.1f%%', {number})",
+        )
+        message = made[len(rare) % len(made)]
         if self.rng.random() < 0.5:
-            return f"if {rare} then error('seven') end"
-        return f"assert(not ({rare}), 'seven')"
+            return f"if {rare} then error({message}) end"
+        return f"assert(not ({rare}), {message})"
 
     def assign(self) -> None:
         kind = self.rng.choice(("int", "float", "float", "bool"))
