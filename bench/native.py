@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,13 +42,14 @@ from bench.kernels import (
     sum_squares,
     triad,
 )
-from bench.turns import bare_threads, gains, least
+from bench.turns import bare_threads, each_twice, gains, least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bench.compiling import Milliseconds
     from bench.harness import Time
+    from bench.turns import Body
 
     Add = Callable[[Any, Any, Any], None]
 
@@ -85,6 +87,8 @@ FLOAT32 = (sobel,)
 # The part of their data that two workers and one are compared over: little, so that
 # both CPUs are free for the while, but enough that starting does not count.
 PART = 0.4
+# And how many pools of each kind take part.
+POOLS = 5
 
 # Those that wait for arithmetic and not for memory.
 COMPUTE_BOUND = (
@@ -270,18 +274,18 @@ def _numba_add() -> Add:
 
 
 def speedup(effort: Effort) -> Iterator[Figure]:
-    """Compare two workers with one, and two bare threads with one."""
+    """Compare pools of two workers with pools of one, and two bare threads with one."""
     pairs = {}
-    with (
-        moonpool.Pool(1, native="require") as one,
-        moonpool.Pool(2, native="require") as two,
-        ThreadPoolExecutor(1) as threads,
-    ):
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        one, two = (
+            [stack.enter_context(moonpool.Pool(n, native="require")) for _ in range(POOLS)]
+            for n in (1, 2)
+        )
         for kernel in COMPUTE_BOUND:
             data = kernel.data(NATIVE[kernel] * effort.scale * PART)
-            pair = kernel.with_moonpool(data, one), kernel.with_moonpool(data, two)
             try:
-                pair[0](), pair[1]()
+                pair = (_in_turns(kernel, data, one), _in_turns(kernel, data, two))
             except RuntimeError:
                 continue  # refused, which has been said
             pairs[kernel.TITLE] = pair
@@ -289,6 +293,13 @@ def speedup(effort: Effort) -> Iterator[Figure]:
     for title, gain in zip(pairs, found, strict=True):
         what = f"{title}, 2 workers against 1 (bare threads: {bare:.2f} x)"
         yield at_least(what, gain, 1.9, " x")
+
+
+def _in_turns(kernel: Any, data: Any, pools: list[moonpool.Pool]) -> Body:
+    runs = [kernel.with_moonpool(data, pool) for pool in pools]
+    for run in runs:
+        run()
+    return each_twice(runs)
 
 
 def same_bits(scale: float) -> Iterator[Figure]:

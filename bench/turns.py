@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,21 @@ def gains(pairs: Sequence[tuple[Body, Body]], rounds: int) -> list[float]:
         if found[0] >= FREE:
             break
     return found
+
+
+def each_twice(bodies: Sequence[Body]) -> Body:
+    """Return a body that is each of them for two runs in a row, in turns.
+
+    Code that keeps vectors on the stack across calls of libmvec is slower, for as long
+    as a thread lives, where the CPU takes addresses of its stack for those of the
+    library's tables: several pools have as many stacks.
+    """
+    turns = itertools.cycle([body for body in bodies for _ in range(2)])
+
+    def run() -> None:
+        next(turns)()
+
+    return run
 
 
 def seconds(body: Body) -> float:

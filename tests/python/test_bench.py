@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import lzma
 import shutil
@@ -313,6 +314,14 @@ def test_gains_go_on_until_the_machine_is_free(monkeypatch, bare, tries):
     found = turns.gains([(int, int)] * 3, 40)
     assert rounds == bare[:tries]
     assert found == pytest.approx([max(rounds), 1.5, 2.0])
+
+
+def test_each_body_runs_twice_in_a_row():
+    ran: list[int] = []
+    body = turns.each_twice([functools.partial(ran.append, k) for k in range(3)])
+    for _ in range(8):
+        body()
+    assert ran == [0, 0, 1, 1, 2, 2, 0, 0]
 
 
 def test_bare_threads_do_the_same_work(monkeypatch):
