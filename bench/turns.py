@@ -49,9 +49,9 @@ def gains(pairs: Sequence[tuple[Body, Body]], rounds: int) -> list[float]:
 def each_twice(bodies: Sequence[Body]) -> Body:
     """Return a body that is each of them for two runs in a row, in turns.
 
-    Code that keeps vectors on the stack across calls of libmvec is slower, for as long
-    as a thread lives, where the CPU takes addresses of its stack for those of the
-    library's tables: several pools have as many stacks.
+    A thread may be slower than others at a kernel for as long as it lives, on any CPU,
+    by where its stack lies. Several pools have as many stacks; the caller, which helps,
+    has one.
     """
     turns = itertools.cycle([body for body in bodies for _ in range(2)])
 
